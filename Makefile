@@ -1,0 +1,64 @@
+# Everything here sets up what it needs, in .venv and build/, and caches what is slow in $(CACHE).
+
+VENV   ?= .venv
+PYTHON ?= python3
+ARGS   ?=
+CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hami-dra
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+C_FILES = $(shell find native tests -name '*.[ch]')
+
+export ZIG_GLOBAL_CACHE_DIR = $(CACHE)/zig
+export ZIG_LOCAL_CACHE_DIR  = $(CACHE)/zig
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: build ## the whole story without a cluster, on simulated GPUs
+	@$(BIN)/hami-dra demo
+
+build: $(VENV)/.installed ## compile native/ into build/lib and generate the protocol messages
+	@$(BIN)/python tools/generate_protos.py
+	@$(MAKE) --no-print-directory -s -C native OUT=$(CURDIR)/build/lib ZIGCC="$(CURDIR)/$(BIN)/python -m ziglang cc"
+	@ln -sfn ../../build/lib src/hami_dra/lib
+
+test: build $(VENV)/.test ## unit and integration tests
+	$(BIN)/pytest -n auto $(ARGS)
+
+e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
+	$(BIN)/pytest tests/e2e $(ARGS)
+
+lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+format: $(VENV)/.lint ## lay out Python and C
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(C_FILES)
+
+wheel: $(VENV)/.installed ## dist/hami_dra-*.whl, the libraries compiled in
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+
+clean: ## remove everything that was built here
+	rm -rf $(VENV) build dist src/hami_dra/lib src/hami_dra/kubeletplugin/_pb
+
+# Versions come from constraints.txt, so that every machine runs the same ones.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): Python packages and a C compiler from PyPI (about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet -c constraints.txt pip
+	@$(PIP) install --quiet -c constraints.txt --group build
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
+	@echo "Setting up $(VENV): what \`make $*\` needs from PyPI"
+	@$(PIP) install --quiet -c constraints.txt --group $*
+	@touch $@
+
+.PHONY: help demo build test e2e lint format wheel clean

@@ -1,0 +1,1 @@
+"""Share NVIDIA GPUs between Kubernetes pods through Dynamic Resource Allocation."""
