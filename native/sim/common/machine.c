@@ -1,0 +1,90 @@
+/* Finds and maps the state of the machine that this library belongs to. */
+#include "sim/common/machine.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool machine_root(const char *path, char *root, size_t size) {
+    const char *lib = NULL;
+    for (const char *at = strstr(path, "/lib"); at != NULL; at = strstr(at + 1, "/lib"))
+        if (strncmp(at, "/lib/", 5) == 0 || strncmp(at, "/lib64/", 7) == 0)
+            lib = at;
+    if (lib == NULL)
+        return false;
+    size_t length = (size_t)(lib - path);
+    if (length >= 4 && strncmp(lib - 4, "/usr", 4) == 0)
+        length -= 4;
+    if (length >= size)
+        return false;
+    memcpy(root, path, length);
+    root[length] = '\0';
+    return true;
+}
+
+static bool is_state(const struct sim_state *state) {
+    return memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) == 0 && state->version == SIM_VERSION &&
+           state->gpu_count <= SIM_MAX_GPUS;
+}
+
+enum machine_status machine_open(struct machine *machine, const char *path, bool write) {
+    int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    if (fd < 0)
+        return MACHINE_ABSENT;
+    struct stat file;
+    if (fstat(fd, &file) != 0 || file.st_size != (off_t)sizeof(struct sim_state)) {
+        close(fd);
+        return MACHINE_FOREIGN;
+    }
+    void *map = mmap(NULL, sizeof(struct sim_state), PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED || !is_state(map)) {
+        if (map != MAP_FAILED)
+            munmap(map, sizeof(struct sim_state));
+        close(fd);
+        return MACHINE_FOREIGN;
+    }
+    machine->state = map;
+    machine->fd = fd;
+    return MACHINE_OK;
+}
+
+/* Root of the machine whose library this code is part of. */
+static bool own_root(char *root, size_t size) {
+    Dl_info self;
+    return dladdr((void *)own_root, &self) != 0 && machine_root(self.dli_fname, root, size);
+}
+
+enum machine_status machine_open_own(struct machine *machine, bool write) {
+    char path[PATH_MAX];
+    if (!own_root(path, sizeof(path) - sizeof(SIM_STATE_PATH)))
+        return MACHINE_ABSENT;
+    strcat(path, SIM_STATE_PATH);
+    return machine_open(machine, path, write);
+}
+
+static bool usable(const char *root, const struct sim_gpu *gpu) {
+    char node[PATH_MAX + 32];
+    snprintf(node, sizeof(node), "%s/dev/nvidia%u", root, gpu->minor);
+    int fd = open(node, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+unsigned machine_usable_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]) {
+    char root[PATH_MAX];
+    unsigned count = 0;
+    if (!own_root(root, sizeof(root)))
+        return 0;
+    for (unsigned i = 0; i < machine->state->gpu_count; i++)
+        if (usable(root, &machine->state->gpus[i]))
+            gpus[count++] = i;
+    return count;
+}

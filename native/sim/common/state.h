@@ -1,0 +1,68 @@
+/* The state of a simulated machine: one file that every simulated library on it maps, shared.
+ *
+ * This is the only definition of its layout; whatever wants to read it asks the libraries or `hami-sim show`.
+ * Everything but the atomics is written once, by `hami-sim create`.
+ */
+#ifndef HAMI_SIM_STATE_H
+#define HAMI_SIM_STATE_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SIM_MAGIC     "HAMISIM"
+#define SIM_VERSION   1u /* of this layout */
+#define SIM_MAX_GPUS  512
+#define SIM_MAX_SLOTS 2048
+
+/* Where the state lies below the machine's root. A real machine has the socket of nvidia-persistenced there, and
+ * NVIDIA's tools mount that path into every container that gets a GPU: so the state needs no mount of its own. */
+#define SIM_STATE_PATH "/run/nvidia-persistenced/socket"
+
+struct sim_gpu {
+    char uuid[48]; /* GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx */
+    char name[96];
+    uint64_t memory;       /* bytes */
+    uint32_t minor;        /* of its device node */
+    uint32_t domain;       /* its place on the PCI bus */
+    uint32_t bus;          /* … */
+    uint32_t device;       /* … */
+    uint32_t pci_id;       /* device id << 16 | vendor id */
+    uint32_t brand;        /* NVML's number */
+    uint32_t architecture; /* NVML's number */
+    uint32_t compute_major;
+    uint32_t compute_minor;
+    uint32_t multiprocessors;
+};
+
+/* What one process uses of one GPU. */
+struct sim_use {
+    /* In units of SIM_UNIT, low half: in use; high half: set aside for this process. See ledger.c. */
+    _Atomic uint64_t memory;
+    _Atomic uint32_t contexts;
+};
+
+#define SIM_UNIT 512u /* bytes: the granule of device memory, and the alignment of what the driver allocates */
+
+/* One process. It belongs to whoever holds a POSIX record lock on its first byte in the file; see slots.c. */
+struct sim_slot {
+    struct sim_use use[SIM_MAX_GPUS];
+};
+
+struct sim_state {
+    char magic[8];
+    uint32_t version;
+    uint32_t gpu_count;
+    uint32_t cuda_version;   /* 13000 is CUDA 13.0 */
+    uint32_t context_ms;     /* how long the creation of a context takes */
+    uint64_t context_memory; /* bytes of device memory that a context costs */
+    char driver_version[32];
+    _Atomic uint32_t slots_seen; /* no slot from here on was ever claimed */
+    struct sim_gpu gpus[SIM_MAX_GPUS];
+    alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
+};
+
+_Static_assert(sizeof(struct sim_use) == 16, "four uses to a cache line");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics that processes share must not need a lock");
+
+#endif

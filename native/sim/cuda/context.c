@@ -1,0 +1,275 @@
+/* Contexts live in one table, so that any handle can be checked; its first entries are the devices' primary ones. */
+#include "sim/cuda/context.h"
+
+#include "sim/cuda/memory.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/table.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+#define MAX_CREATED 1024 /* contexts besides the primary ones */
+#define MAX_STACKED 64   /* contexts that a thread has pushed */
+
+static struct CUctx_st contexts[SIM_MAX_GPUS + MAX_CREATED];
+static unsigned long long last_id;
+static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
+
+static _Thread_local struct {
+    unsigned depth;
+    CUcontext context[MAX_STACKED];
+} stack;
+
+void context_lock(void) {
+    pthread_mutex_lock(&table);
+}
+
+void context_unlock(void) {
+    pthread_mutex_unlock(&table);
+}
+
+CUcontext context_primary(CUdevice device) {
+    return &contexts[device];
+}
+
+unsigned context_index(CUcontext context) {
+    return (unsigned)(context - contexts);
+}
+
+CUcontext context_at(unsigned index) {
+    return &contexts[index];
+}
+
+static bool is_alive(CUcontext context) {
+    size_t offset = (size_t)((char *)context - (char *)contexts);
+    return offset < sizeof(contexts) && offset % sizeof(contexts[0]) == 0 && atomic_load(&context->alive);
+}
+
+CUresult context_current(CUcontext *context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (stack.depth == 0 || stack.context[stack.depth - 1] == NULL)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    *context = stack.context[stack.depth - 1];
+    return atomic_load(&(*context)->alive) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+static void wait_ms(unsigned milliseconds) {
+    struct timespec left = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+    while (milliseconds != 0 && nanosleep(&left, &left) != 0)
+        continue;
+}
+
+CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, unsigned api_version) {
+    const struct sim_state *state = process_get()->machine.state;
+    CUresult result = process_take_memory(device, state->context_memory);
+    if (result != CUDA_SUCCESS)
+        return result;
+    wait_ms(state->context_ms);
+    context->device = device;
+    context->flags = flags;
+    context->api_version = api_version;
+    context->id = ++last_id;
+    atomic_fetch_add(&process_use(device)->contexts, 1);
+    atomic_store(&context->alive, true);
+    return CUDA_SUCCESS;
+}
+
+void context_demolish(CUcontext context) {
+    atomic_store(&context->alive, false);
+    memory_free_all_of(context_index(context));
+    atomic_fetch_sub(&process_use(context->device)->contexts, 1);
+    process_give_memory(context->device, process_get()->machine.state->context_memory);
+}
+
+static CUresult push(CUcontext context) {
+    if (stack.depth == MAX_STACKED)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    stack.context[stack.depth++] = context;
+    return CUDA_SUCCESS;
+}
+
+static CUcontext unused_entry(void) {
+    for (unsigned i = SIM_MAX_GPUS; i < SIM_MAX_GPUS + MAX_CREATED; i++)
+        if (!atomic_load(&contexts[i].alive))
+            return &contexts[i];
+    return NULL;
+}
+
+static CUresult create(CUcontext *context, unsigned flags, CUdevice device, unsigned api_version) {
+    const struct sim_gpu *gpu;
+    CUresult result = process_gpu(device, &gpu);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (context == NULL || (flags & ~CU_CTX_FLAGS_MASK) != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    context_lock();
+    CUcontext entry = unused_entry();
+    result = entry == NULL ? CUDA_ERROR_OUT_OF_MEMORY : context_establish(entry, device, flags, api_version);
+    context_unlock();
+    if (result != CUDA_SUCCESS)
+        return result;
+    *context = entry;
+    return push(entry);
+}
+
+CUresult cuCtxCreate(CUcontext *context, unsigned int flags, CUdevice device) {
+    return create(context, flags, device, 3010);
+}
+
+CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device) {
+    return create(context, flags, device, 3020);
+}
+
+/* Execution affinity needs MPS, which is not simulated. */
+CUresult cuCtxCreate_v3(CUcontext *context, CUexecAffinityParam *affinity, int count, unsigned int flags,
+                        CUdevice device) {
+    if (affinity != NULL || count != 0)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    return create(context, flags, device, 3020);
+}
+
+CUresult cuCtxCreate_v4(CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device) {
+    if (params != NULL && (params->numExecAffinityParams != 0 || params->cigParams != NULL))
+        return CUDA_ERROR_NOT_SUPPORTED;
+    return create(context, flags, device, 3020);
+}
+
+CUresult cuCtxDestroy_v2(CUcontext context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    context_lock();
+    bool can = is_alive(context) && context_index(context) >= SIM_MAX_GPUS;
+    if (can)
+        context_demolish(context);
+    context_unlock();
+    if (can && stack.depth > 0 && stack.context[stack.depth - 1] == context)
+        stack.depth--;
+    return can ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult cuCtxDestroy(CUcontext context) {
+    return cuCtxDestroy_v2(context);
+}
+
+CUresult cuCtxPushCurrent_v2(CUcontext context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    return is_alive(context) ? push(context) : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult cuCtxPushCurrent(CUcontext context) {
+    return cuCtxPushCurrent_v2(context);
+}
+
+CUresult cuCtxPopCurrent_v2(CUcontext *context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (stack.depth == 0)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    CUcontext top = stack.context[--stack.depth];
+    if (context != NULL)
+        *context = top;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxPopCurrent(CUcontext *context) {
+    return cuCtxPopCurrent_v2(context);
+}
+
+/* Replaces the top of the stack; NULL takes it away. */
+CUresult cuCtxSetCurrent(CUcontext context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (context != NULL && !is_alive(context))
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (stack.depth > 0)
+        stack.depth--;
+    return context == NULL ? CUDA_SUCCESS : push(context);
+}
+
+CUresult cuCtxGetCurrent(CUcontext *context) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (context == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *context = stack.depth > 0 ? stack.context[stack.depth - 1] : NULL;
+    return CUDA_SUCCESS;
+}
+
+/* The context that a call is about: the given one, or the current one for NULL. */
+static CUresult given_or_current(CUcontext given, CUcontext *context) {
+    if (given == NULL)
+        return context_current(context);
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    *context = given;
+    return is_alive(given) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult cuCtxGetDevice_v2(CUdevice *device, CUcontext context) {
+    CUresult result = given_or_current(context, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (device == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *device = context->device;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetDevice(CUdevice *device) {
+    return cuCtxGetDevice_v2(device, NULL);
+}
+
+CUresult cuCtxGetFlags(unsigned int *flags) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (flags == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *flags = context->flags;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetId(CUcontext context, unsigned long long *id) {
+    CUresult result = given_or_current(context, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (id == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *id = context->id;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetApiVersion(CUcontext context, unsigned int *version) {
+    CUresult result = given_or_current(context, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (version == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *version = context->api_version;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (least != NULL)
+        *least = 0;
+    if (greatest != NULL)
+        *greatest = -5;
+    return CUDA_SUCCESS;
+}
+
+/* Everything here is done when its call returns, so there is nothing to wait for. */
+CUresult cuCtxSynchronize_v2(CUcontext context) {
+    return given_or_current(context, &context);
+}
+
+CUresult cuCtxSynchronize(void) {
+    return cuCtxSynchronize_v2(NULL);
+}

@@ -1,0 +1,39 @@
+/* Contexts, and which of them is current to the calling thread. */
+#ifndef HAMI_SIM_CONTEXT_H
+#define HAMI_SIM_CONTEXT_H
+
+#include "abi/cuda.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct CUctx_st {
+    _Atomic bool alive;
+    CUdevice device;
+    unsigned flags;
+    unsigned api_version;
+    unsigned retained; /* of a primary context: how often */
+    unsigned long long id;
+};
+
+/* The calling thread's current context, or the reason why it has none that works. */
+CUresult context_current(CUcontext *context);
+
+/* A context's place in the table of contexts, which names it in few bits, and back. */
+unsigned context_index(CUcontext context);
+CUcontext context_at(unsigned index);
+
+/* The device's primary context, alive or not. */
+CUcontext context_primary(CUdevice device);
+
+/* Held while contexts come to life and die. */
+void context_lock(void);
+void context_unlock(void);
+
+/* Brings a context to life, at the cost in time and device memory that the machine sets. */
+CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, unsigned api_version);
+
+/* Ends a context's life, and frees what was allocated in it. */
+void context_demolish(CUcontext context);
+
+#endif

@@ -1,0 +1,21 @@
+/* Code for the device. It is not simulated, and says so rather than seem to work.
+ *
+ * These functions look at none of their arguments, so the table declares none.
+ */
+#include "sim/cuda/table.h"
+
+#define NOT_SIMULATED(function)                                                                                        \
+    CUresult function(void) {                                                                                          \
+        return CUDA_ERROR_NOT_SUPPORTED;                                                                               \
+    }
+
+NOT_SIMULATED(cuModuleLoad)
+NOT_SIMULATED(cuModuleLoadData)
+NOT_SIMULATED(cuModuleLoadDataEx)
+NOT_SIMULATED(cuModuleLoadFatBinary)
+NOT_SIMULATED(cuLibraryLoadData)
+NOT_SIMULATED(cuLibraryLoadFromFile)
+NOT_SIMULATED(cuLaunchKernel)
+NOT_SIMULATED(cuLaunchKernel_ptsz)
+NOT_SIMULATED(cuLaunchKernelEx)
+NOT_SIMULATED(cuLaunchKernelEx_ptsz)

@@ -1,0 +1,242 @@
+/* Allocates and frees device, managed and pinned host memory. */
+#include "sim/cuda/memory.h"
+
+#include "sim/common/ledger.h"
+#include "sim/cuda/arena.h"
+#include "sim/cuda/context.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/stream.h"
+#include "sim/cuda/table.h"
+#include "sim/cuda/vmm.h"
+
+#define PITCH 512u /* bytes: rows of cuMemAllocPitch start at multiples of it */
+
+/* Gives back the device memory behind a block that was taken out of use, and its addresses. */
+static void release(struct block *block, enum block_kind kind) {
+    if (kind == BLOCK_DEVICE)
+        process_give_memory(context_at(block->context)->device, block->size);
+    arena_put(block);
+}
+
+static void free_if_of(struct block *block, unsigned context) {
+    enum block_kind kind = atomic_load(&block->kind);
+    if (kind == BLOCK_FREE || kind == BLOCK_RESERVATION || block->context != context)
+        return;
+    if (arena_retire(block, kind))
+        release(block, kind);
+}
+
+void memory_free_all_of(unsigned context) {
+    arena_each(free_if_of, context);
+}
+
+/* Allocates in a context. Managed and host memory is the program's to touch at once; neither takes device memory. */
+static CUresult allocate(CUdeviceptr *pointer, size_t size, enum block_kind kind, CUcontext context) {
+    if (pointer == NULL || size == 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (size > UINT64_MAX / 2)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    if (kind == BLOCK_DEVICE) {
+        CUresult result = process_take_memory(context->device, ledger_round(size));
+        if (result != CUDA_SUCCESS)
+            return result;
+    }
+    struct block *block = arena_take(size);
+    if (block == NULL) {
+        if (kind == BLOCK_DEVICE)
+            process_give_memory(context->device, ledger_round(size));
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    block->context = context_index(context);
+    if (kind != BLOCK_DEVICE && !arena_back(block)) {
+        arena_put(block);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    *pointer = arena_address(block);
+    atomic_store(&block->kind, kind);
+    return CUDA_SUCCESS;
+}
+
+static CUresult allocate_in_current(CUdeviceptr *pointer, size_t size, enum block_kind kind) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    return result != CUDA_SUCCESS ? result : allocate(pointer, size, kind, context);
+}
+
+/* Frees what starts at `pointer`, if it is of one of two kinds. */
+static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block_kind other) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (pointer == 0)
+        return CUDA_SUCCESS;
+    struct block *block = arena_find(pointer);
+    if (block == NULL || arena_address(block) != pointer)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (!arena_retire(block, kind)) {
+        kind = other;
+        if (!arena_retire(block, kind))
+            return CUDA_ERROR_INVALID_VALUE;
+    }
+    release(block, kind);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    const struct process *self = process_get();
+    unsigned gpu = self->gpus[context->device];
+    uint64_t memory = self->machine.state->gpus[gpu].memory;
+    if (free != NULL)
+        *free = memory - ledger_used(&self->machine, gpu);
+    if (total != NULL)
+        *total = memory;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size) {
+    return allocate_in_current(pointer, size, BLOCK_DEVICE);
+}
+
+CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element) {
+    if (pitch == NULL || width == 0 || height == 0 || (element != 4 && element != 8 && element != 16))
+        return CUDA_ERROR_INVALID_VALUE;
+    size_t row = (width + PITCH - 1) / PITCH * PITCH;
+    size_t size;
+    if (row < width || __builtin_mul_overflow(row, height, &size))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = allocate_in_current(pointer, size, BLOCK_DEVICE);
+    if (result == CUDA_SUCCESS)
+        *pitch = row;
+    return result;
+}
+
+CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned int flags) {
+    if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST)
+        return CUDA_ERROR_INVALID_VALUE;
+    return allocate_in_current(pointer, size, BLOCK_MANAGED);
+}
+
+/* Streams do their work at once, so order on a stream is the order of the calls. */
+static CUresult allocate_on(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    return result != CUDA_SUCCESS ? result : allocate(pointer, size, BLOCK_DEVICE, context);
+}
+
+CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    return allocate_on(pointer, size, stream);
+}
+
+CUresult cuMemAllocAsync_ptsz(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    return allocate_on(pointer, size, stream_or_own(stream));
+}
+
+CUresult cuMemFree_v2(CUdeviceptr pointer) {
+    return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED);
+}
+
+static CUresult deallocate_on(CUdeviceptr pointer, CUstream stream) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    return result != CUDA_SUCCESS ? result : deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED);
+}
+
+CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
+    return deallocate_on(pointer, stream);
+}
+
+CUresult cuMemFreeAsync_ptsz(CUdeviceptr pointer, CUstream stream) {
+    return deallocate_on(pointer, stream_or_own(stream));
+}
+
+CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {
+    (void)flags; /* all host memory here is portable and mapped */
+    CUdeviceptr address;
+    CUresult result = pointer == NULL ? CUDA_ERROR_INVALID_VALUE : allocate_in_current(&address, size, BLOCK_HOST);
+    if (result == CUDA_SUCCESS)
+        *pointer = (void *)address;
+    return result;
+}
+
+CUresult cuMemAllocHost_v2(void **pointer, size_t size) {
+    return cuMemHostAlloc(pointer, size, 0);
+}
+
+CUresult cuMemFreeHost(void *pointer) {
+    return deallocate((CUdeviceptr)pointer, BLOCK_HOST, BLOCK_HOST);
+}
+
+CUresult cuMemGetAddressRange_v2(CUdeviceptr *range, size_t *size, CUdeviceptr pointer) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    struct block *block = arena_find(pointer);
+    if (block == NULL || atomic_load(&block->kind) == BLOCK_FREE)
+        return CUDA_ERROR_NOT_FOUND;
+    if (atomic_load(&block->kind) == BLOCK_RESERVATION)
+        return vmm_range(block, pointer, range, size);
+    if (range != NULL)
+        *range = arena_address(block);
+    if (size != NULL)
+        *size = block->size;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdeviceptr pointer) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    struct block *block = arena_find(pointer);
+    enum block_kind kind = block == NULL ? BLOCK_FREE : (enum block_kind)atomic_load(&block->kind);
+    if (value == NULL || kind == BLOCK_FREE)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (kind == BLOCK_RESERVATION)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    CUcontext context = context_at(block->context);
+    switch (attribute) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+        *(CUcontext *)value = context;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+        *(unsigned *)value = kind == BLOCK_HOST ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
+        *(CUdeviceptr *)value = pointer;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_HOST_POINTER:
+        if (kind == BLOCK_DEVICE)
+            return CUDA_ERROR_INVALID_VALUE;
+        *(void **)value = (void *)pointer;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+        *(unsigned *)value = kind == BLOCK_MANAGED;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+        *(int *)value = context->device;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+        *(void **)value = (void *)arena_address(block);
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+        *(size_t *)value = block->size;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+        *(bool *)value = true;
+        return CUDA_SUCCESS;
+    default:
+        return CUDA_ERROR_NOT_SUPPORTED;
+    }
+}
+
+CUresult memory_access(CUdeviceptr address, size_t size) {
+    if (!arena_contains(address))
+        return CUDA_SUCCESS;
+    struct block *block = arena_find(address);
+    enum block_kind kind = block == NULL ? BLOCK_FREE : (enum block_kind)atomic_load(&block->kind);
+    if (kind == BLOCK_FREE || address + size - arena_address(block) > block->size)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (kind == BLOCK_RESERVATION)
+        return vmm_access(block, address, size);
+    return arena_back(block) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}

@@ -1,0 +1,37 @@
+/* Physical allocations: the memory behind cuMemCreate's handles. */
+#ifndef HAMI_SIM_PHYSICAL_H
+#define HAMI_SIM_PHYSICAL_H
+
+#include "abi/cuda.h"
+
+#include <stdbool.h>
+
+struct physical {
+    CUdevice device;
+    uint64_t size;
+    uint64_t offset;     /* of its bytes in the process's file of device memory */
+    unsigned handles;    /* references by cuMemCreate and cuMemRetainAllocationHandle */
+    unsigned mappings;   /* references by cuMemMap; without either the memory is given back */
+    unsigned generation; /* how often this entry was used before */
+};
+
+/* All of these are called with the lock held. */
+void physical_lock(void);
+void physical_unlock(void);
+
+/* Takes device memory; writes the allocation's index. */
+CUresult physical_create(CUdevice device, uint64_t size, unsigned *index);
+
+struct physical *physical_at(unsigned index);
+
+/* A handle names an allocation and its generation, so that one that was released is not mistaken for another. */
+CUmemGenericAllocationHandle physical_handle(unsigned index);
+bool physical_find(CUmemGenericAllocationHandle handle, unsigned *index);
+
+/* Gives the memory back if nothing refers to it any more. */
+void physical_collect(unsigned index);
+
+/* Maps its first `size` bytes at `address`, inaccessible. */
+bool physical_map(unsigned index, CUdeviceptr address, uint64_t size);
+
+#endif

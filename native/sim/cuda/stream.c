@@ -1,0 +1,128 @@
+/* Streams. Work is done at once, so a stream is always idle. */
+#include "sim/cuda/stream.h"
+
+#include "sim/cuda/context.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/table.h"
+
+#include <stdlib.h>
+
+#define MARK 0x53545245u /* what a live stream's first word holds */
+
+#define GREATEST_PRIORITY (-5)
+
+struct CUstream_st {
+    uint32_t mark;
+    unsigned flags;
+    int priority;
+    CUcontext context;
+};
+
+static bool is_default(CUstream stream) {
+    return stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
+}
+
+CUstream stream_or_own(CUstream stream) {
+    return stream == NULL ? CU_STREAM_PER_THREAD : stream;
+}
+
+CUresult stream_context(CUstream stream, CUcontext *context) {
+    if (is_default(stream))
+        return context_current(context);
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (stream->mark != MARK)
+        return CUDA_ERROR_INVALID_HANDLE;
+    *context = stream->context;
+    return atomic_load(&(*context)->alive) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (stream == NULL || (flags & ~CU_STREAM_NON_BLOCKING) != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUstream created = malloc(sizeof(*created));
+    if (created == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    int clamped = priority > 0 ? 0 : priority < GREATEST_PRIORITY ? GREATEST_PRIORITY : priority;
+    *created = (struct CUstream_st){MARK, flags, clamped, context};
+    *stream = created;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamCreate(CUstream *stream, unsigned int flags) {
+    return cuStreamCreateWithPriority(stream, flags, 0);
+}
+
+CUresult cuStreamDestroy_v2(CUstream stream) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (is_default(stream) || stream->mark != MARK)
+        return CUDA_ERROR_INVALID_HANDLE;
+    stream->mark = 0;
+    free(stream);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamDestroy(CUstream stream) {
+    return cuStreamDestroy_v2(stream);
+}
+
+static CUresult get_flags(CUstream stream, unsigned *flags) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (flags == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *flags = is_default(stream) ? CU_STREAM_DEFAULT : stream->flags;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetFlags(CUstream stream, unsigned int *flags) {
+    return get_flags(stream, flags);
+}
+
+CUresult cuStreamGetFlags_ptsz(CUstream stream, unsigned int *flags) {
+    return get_flags(stream_or_own(stream), flags);
+}
+
+static CUresult get_priority(CUstream stream, int *priority) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (priority == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *priority = is_default(stream) ? 0 : stream->priority;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetPriority(CUstream stream, int *priority) {
+    return get_priority(stream, priority);
+}
+
+CUresult cuStreamGetPriority_ptsz(CUstream stream, int *priority) {
+    return get_priority(stream_or_own(stream), priority);
+}
+
+CUresult cuStreamQuery(CUstream stream) {
+    CUcontext context;
+    return stream_context(stream, &context);
+}
+
+CUresult cuStreamQuery_ptsz(CUstream stream) {
+    return cuStreamQuery(stream_or_own(stream));
+}
+
+CUresult cuStreamSynchronize(CUstream stream) {
+    CUcontext context;
+    return stream_context(stream, &context);
+}
+
+CUresult cuStreamSynchronize_ptsz(CUstream stream) {
+    return cuStreamSynchronize(stream_or_own(stream));
+}

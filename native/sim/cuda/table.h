@@ -1,0 +1,164 @@
+/* Every function of the driver that the simulator has: the exports and what cuGetProcAddress knows both come from here.
+ *
+ * ROW(name, symbol, since, stream, arguments): `name` is what a program asks for, `symbol` the exported function that
+ * has served it since CUDA `since` (13000 is 13.0), unless a later row of that name does. `stream` is LEGACY or, for
+ * the variants whose default stream is the thread's own, PER_THREAD. Versions are those of NVIDIA's cudaTypedefs.h.
+ *
+ * The 32-bit entry points of CUDA 2 (cuMemAlloc without _v2, …) are left out: no address here fits them.
+ */
+#ifndef HAMI_SIM_TABLE_H
+#define HAMI_SIM_TABLE_H
+
+#include "abi/cuda.h"
+
+// clang-format off
+#define CUDA_FUNCTIONS(ROW) \
+    ROW(cuInit, cuInit, 2000, LEGACY, (unsigned int flags)) \
+    ROW(cuDriverGetVersion, cuDriverGetVersion, 2020, LEGACY, (int *version)) \
+    ROW(cuGetErrorName, cuGetErrorName, 6000, LEGACY, (CUresult error, const char **name)) \
+    ROW(cuGetErrorString, cuGetErrorString, 6000, LEGACY, (CUresult error, const char **text)) \
+    ROW(cuGetExportTable, cuGetExportTable, 3000, LEGACY, (const void **table, const CUuuid *id)) \
+    ROW(cuGetProcAddress, cuGetProcAddress, 11030, LEGACY, (const char *name, void **function, int version, uint64_t flags)) \
+    ROW(cuGetProcAddress, cuGetProcAddress_v2, 12000, LEGACY, (const char *name, void **function, int version, uint64_t flags, CUdriverProcAddressQueryResult *status)) \
+    \
+    ROW(cuDeviceGet, cuDeviceGet, 2000, LEGACY, (CUdevice *device, int ordinal)) \
+    ROW(cuDeviceGetCount, cuDeviceGetCount, 2000, LEGACY, (int *count)) \
+    ROW(cuDeviceGetName, cuDeviceGetName, 2000, LEGACY, (char *name, int size, CUdevice device)) \
+    ROW(cuDeviceGetUuid, cuDeviceGetUuid, 9020, LEGACY, (CUuuid *uuid, CUdevice device)) \
+    ROW(cuDeviceGetUuid, cuDeviceGetUuid_v2, 11040, LEGACY, (CUuuid *uuid, CUdevice device)) \
+    ROW(cuDeviceTotalMem, cuDeviceTotalMem_v2, 3020, LEGACY, (size_t *bytes, CUdevice device)) \
+    ROW(cuDeviceGetAttribute, cuDeviceGetAttribute, 2000, LEGACY, (int *value, CUdevice_attribute attribute, CUdevice device)) \
+    ROW(cuDeviceComputeCapability, cuDeviceComputeCapability, 2000, LEGACY, (int *major, int *minor, CUdevice device)) \
+    ROW(cuDeviceGetPCIBusId, cuDeviceGetPCIBusId, 4010, LEGACY, (char *id, int size, CUdevice device)) \
+    ROW(cuDeviceGetByPCIBusId, cuDeviceGetByPCIBusId, 4010, LEGACY, (CUdevice *device, const char *id)) \
+    ROW(cuDeviceCanAccessPeer, cuDeviceCanAccessPeer, 4000, LEGACY, (int *can, CUdevice device, CUdevice peer)) \
+    \
+    ROW(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain, 7000, LEGACY, (CUcontext *context, CUdevice device)) \
+    ROW(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease, 7000, LEGACY, (CUdevice device)) \
+    ROW(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, 11000, LEGACY, (CUdevice device)) \
+    ROW(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset, 7000, LEGACY, (CUdevice device)) \
+    ROW(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2, 11000, LEGACY, (CUdevice device)) \
+    ROW(cuDevicePrimaryCtxGetState, cuDevicePrimaryCtxGetState, 7000, LEGACY, (CUdevice device, unsigned int *flags, int *active)) \
+    ROW(cuDevicePrimaryCtxSetFlags, cuDevicePrimaryCtxSetFlags, 7000, LEGACY, (CUdevice device, unsigned int flags)) \
+    ROW(cuDevicePrimaryCtxSetFlags, cuDevicePrimaryCtxSetFlags_v2, 11000, LEGACY, (CUdevice device, unsigned int flags)) \
+    \
+    ROW(cuCtxCreate, cuCtxCreate, 2000, LEGACY, (CUcontext *context, unsigned int flags, CUdevice device)) \
+    ROW(cuCtxCreate, cuCtxCreate_v2, 3020, LEGACY, (CUcontext *context, unsigned int flags, CUdevice device)) \
+    ROW(cuCtxCreate, cuCtxCreate_v3, 11040, LEGACY, (CUcontext *context, CUexecAffinityParam *affinity, int count, unsigned int flags, CUdevice device)) \
+    ROW(cuCtxCreate, cuCtxCreate_v4, 12050, LEGACY, (CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device)) \
+    ROW(cuCtxDestroy, cuCtxDestroy, 2000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxDestroy, cuCtxDestroy_v2, 4000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxPushCurrent, cuCtxPushCurrent, 2000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxPushCurrent, cuCtxPushCurrent_v2, 4000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxPopCurrent, cuCtxPopCurrent, 2000, LEGACY, (CUcontext *context)) \
+    ROW(cuCtxPopCurrent, cuCtxPopCurrent_v2, 4000, LEGACY, (CUcontext *context)) \
+    ROW(cuCtxSetCurrent, cuCtxSetCurrent, 4000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxGetCurrent, cuCtxGetCurrent, 4000, LEGACY, (CUcontext *context)) \
+    ROW(cuCtxGetDevice, cuCtxGetDevice, 2000, LEGACY, (CUdevice *device)) \
+    ROW(cuCtxGetDevice, cuCtxGetDevice_v2, 13000, LEGACY, (CUdevice *device, CUcontext context)) \
+    ROW(cuCtxGetFlags, cuCtxGetFlags, 7000, LEGACY, (unsigned int *flags)) \
+    ROW(cuCtxGetId, cuCtxGetId, 12000, LEGACY, (CUcontext context, unsigned long long *id)) \
+    ROW(cuCtxGetApiVersion, cuCtxGetApiVersion, 3020, LEGACY, (CUcontext context, unsigned int *version)) \
+    ROW(cuCtxGetStreamPriorityRange, cuCtxGetStreamPriorityRange, 5050, LEGACY, (int *least, int *greatest)) \
+    ROW(cuCtxSynchronize, cuCtxSynchronize, 2000, LEGACY, (void)) \
+    ROW(cuCtxSynchronize, cuCtxSynchronize_v2, 13000, LEGACY, (CUcontext context)) \
+    \
+    ROW(cuMemGetInfo, cuMemGetInfo_v2, 3020, LEGACY, (size_t *free, size_t *total)) \
+    ROW(cuMemAlloc, cuMemAlloc_v2, 3020, LEGACY, (CUdeviceptr *pointer, size_t size)) \
+    ROW(cuMemAllocPitch, cuMemAllocPitch_v2, 3020, LEGACY, (CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element)) \
+    ROW(cuMemAllocManaged, cuMemAllocManaged, 6000, LEGACY, (CUdeviceptr *pointer, size_t size, unsigned int flags)) \
+    ROW(cuMemAllocAsync, cuMemAllocAsync, 11020, LEGACY, (CUdeviceptr *pointer, size_t size, CUstream stream)) \
+    ROW(cuMemAllocAsync, cuMemAllocAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr *pointer, size_t size, CUstream stream)) \
+    ROW(cuMemFree, cuMemFree_v2, 3020, LEGACY, (CUdeviceptr pointer)) \
+    ROW(cuMemFreeAsync, cuMemFreeAsync, 11020, LEGACY, (CUdeviceptr pointer, CUstream stream)) \
+    ROW(cuMemFreeAsync, cuMemFreeAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr pointer, CUstream stream)) \
+    ROW(cuMemAllocHost, cuMemAllocHost_v2, 3020, LEGACY, (void **pointer, size_t size)) \
+    ROW(cuMemHostAlloc, cuMemHostAlloc, 2020, LEGACY, (void **pointer, size_t size, unsigned int flags)) \
+    ROW(cuMemFreeHost, cuMemFreeHost, 2000, LEGACY, (void *pointer)) \
+    ROW(cuMemGetAddressRange, cuMemGetAddressRange_v2, 3020, LEGACY, (CUdeviceptr *base, size_t *size, CUdeviceptr pointer)) \
+    ROW(cuPointerGetAttribute, cuPointerGetAttribute, 4000, LEGACY, (void *value, CUpointer_attribute attribute, CUdeviceptr pointer)) \
+    \
+    ROW(cuMemGetAllocationGranularity, cuMemGetAllocationGranularity, 10020, LEGACY, (size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)) \
+    ROW(cuMemCreate, cuMemCreate, 10020, LEGACY, (CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)) \
+    ROW(cuMemRelease, cuMemRelease, 10020, LEGACY, (CUmemGenericAllocationHandle handle)) \
+    ROW(cuMemGetAllocationPropertiesFromHandle, cuMemGetAllocationPropertiesFromHandle, 10020, LEGACY, (CUmemAllocationProp *prop, CUmemGenericAllocationHandle handle)) \
+    ROW(cuMemRetainAllocationHandle, cuMemRetainAllocationHandle, 11000, LEGACY, (CUmemGenericAllocationHandle *handle, void *pointer)) \
+    ROW(cuMemAddressReserve, cuMemAddressReserve, 10020, LEGACY, (CUdeviceptr *pointer, size_t size, size_t alignment, CUdeviceptr hint, unsigned long long flags)) \
+    ROW(cuMemAddressFree, cuMemAddressFree, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
+    ROW(cuMemMap, cuMemMap, 10020, LEGACY, (CUdeviceptr pointer, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)) \
+    ROW(cuMemUnmap, cuMemUnmap, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
+    ROW(cuMemSetAccess, cuMemSetAccess, 10020, LEGACY, (CUdeviceptr pointer, size_t size, const CUmemAccessDesc *access, size_t count)) \
+    \
+    ROW(cuMemcpy, cuMemcpy, 4000, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpy, cuMemcpy_ptds, 7000, PER_THREAD, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpyAsync, cuMemcpyAsync, 4000, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyAsync, cuMemcpyAsync_ptsz, 7000, PER_THREAD, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyHtoD, cuMemcpyHtoD_v2, 3020, LEGACY, (CUdeviceptr to, const void *from, size_t size)) \
+    ROW(cuMemcpyHtoD, cuMemcpyHtoD_v2_ptds, 7000, PER_THREAD, (CUdeviceptr to, const void *from, size_t size)) \
+    ROW(cuMemcpyHtoDAsync, cuMemcpyHtoDAsync_v2, 3020, LEGACY, (CUdeviceptr to, const void *from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyHtoDAsync, cuMemcpyHtoDAsync_v2_ptsz, 7000, PER_THREAD, (CUdeviceptr to, const void *from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyDtoH, cuMemcpyDtoH_v2, 3020, LEGACY, (void *to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpyDtoH, cuMemcpyDtoH_v2_ptds, 7000, PER_THREAD, (void *to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpyDtoHAsync, cuMemcpyDtoHAsync_v2, 3020, LEGACY, (void *to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyDtoHAsync, cuMemcpyDtoHAsync_v2_ptsz, 7000, PER_THREAD, (void *to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyDtoD, cuMemcpyDtoD_v2, 3020, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpyDtoD, cuMemcpyDtoD_v2_ptds, 7000, PER_THREAD, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
+    ROW(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2, 3020, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2_ptsz, 7000, PER_THREAD, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream)) \
+    ROW(cuMemsetD8, cuMemsetD8_v2, 3020, LEGACY, (CUdeviceptr to, unsigned char value, size_t count)) \
+    ROW(cuMemsetD8, cuMemsetD8_v2_ptds, 7000, PER_THREAD, (CUdeviceptr to, unsigned char value, size_t count)) \
+    ROW(cuMemsetD16, cuMemsetD16_v2, 3020, LEGACY, (CUdeviceptr to, unsigned short value, size_t count)) \
+    ROW(cuMemsetD16, cuMemsetD16_v2_ptds, 7000, PER_THREAD, (CUdeviceptr to, unsigned short value, size_t count)) \
+    ROW(cuMemsetD32, cuMemsetD32_v2, 3020, LEGACY, (CUdeviceptr to, unsigned int value, size_t count)) \
+    ROW(cuMemsetD32, cuMemsetD32_v2_ptds, 7000, PER_THREAD, (CUdeviceptr to, unsigned int value, size_t count)) \
+    ROW(cuMemsetD8Async, cuMemsetD8Async, 3020, LEGACY, (CUdeviceptr to, unsigned char value, size_t count, CUstream stream)) \
+    ROW(cuMemsetD8Async, cuMemsetD8Async_ptsz, 7000, PER_THREAD, (CUdeviceptr to, unsigned char value, size_t count, CUstream stream)) \
+    ROW(cuMemsetD16Async, cuMemsetD16Async, 3020, LEGACY, (CUdeviceptr to, unsigned short value, size_t count, CUstream stream)) \
+    ROW(cuMemsetD16Async, cuMemsetD16Async_ptsz, 7000, PER_THREAD, (CUdeviceptr to, unsigned short value, size_t count, CUstream stream)) \
+    ROW(cuMemsetD32Async, cuMemsetD32Async, 3020, LEGACY, (CUdeviceptr to, unsigned int value, size_t count, CUstream stream)) \
+    ROW(cuMemsetD32Async, cuMemsetD32Async_ptsz, 7000, PER_THREAD, (CUdeviceptr to, unsigned int value, size_t count, CUstream stream)) \
+    \
+    ROW(cuStreamCreate, cuStreamCreate, 2000, LEGACY, (CUstream *stream, unsigned int flags)) \
+    ROW(cuStreamCreateWithPriority, cuStreamCreateWithPriority, 5050, LEGACY, (CUstream *stream, unsigned int flags, int priority)) \
+    ROW(cuStreamDestroy, cuStreamDestroy, 2000, LEGACY, (CUstream stream)) \
+    ROW(cuStreamDestroy, cuStreamDestroy_v2, 4000, LEGACY, (CUstream stream)) \
+    ROW(cuStreamGetFlags, cuStreamGetFlags, 5050, LEGACY, (CUstream stream, unsigned int *flags)) \
+    ROW(cuStreamGetFlags, cuStreamGetFlags_ptsz, 7000, PER_THREAD, (CUstream stream, unsigned int *flags)) \
+    ROW(cuStreamGetPriority, cuStreamGetPriority, 5050, LEGACY, (CUstream stream, int *priority)) \
+    ROW(cuStreamGetPriority, cuStreamGetPriority_ptsz, 7000, PER_THREAD, (CUstream stream, int *priority)) \
+    ROW(cuStreamQuery, cuStreamQuery, 2000, LEGACY, (CUstream stream)) \
+    ROW(cuStreamQuery, cuStreamQuery_ptsz, 7000, PER_THREAD, (CUstream stream)) \
+    ROW(cuStreamSynchronize, cuStreamSynchronize, 2000, LEGACY, (CUstream stream)) \
+    ROW(cuStreamSynchronize, cuStreamSynchronize_ptsz, 7000, PER_THREAD, (CUstream stream)) \
+    ROW(cuStreamWaitEvent, cuStreamWaitEvent, 3020, LEGACY, (CUstream stream, CUevent event, unsigned int flags)) \
+    ROW(cuStreamWaitEvent, cuStreamWaitEvent_ptsz, 7000, PER_THREAD, (CUstream stream, CUevent event, unsigned int flags)) \
+    \
+    ROW(cuEventCreate, cuEventCreate, 2000, LEGACY, (CUevent *event, unsigned int flags)) \
+    ROW(cuEventDestroy, cuEventDestroy, 2000, LEGACY, (CUevent event)) \
+    ROW(cuEventDestroy, cuEventDestroy_v2, 4000, LEGACY, (CUevent event)) \
+    ROW(cuEventRecord, cuEventRecord, 2000, LEGACY, (CUevent event, CUstream stream)) \
+    ROW(cuEventRecord, cuEventRecord_ptsz, 7000, PER_THREAD, (CUevent event, CUstream stream)) \
+    ROW(cuEventQuery, cuEventQuery, 2000, LEGACY, (CUevent event)) \
+    ROW(cuEventSynchronize, cuEventSynchronize, 2000, LEGACY, (CUevent event)) \
+    ROW(cuEventElapsedTime, cuEventElapsedTime, 2000, LEGACY, (float *milliseconds, CUevent start, CUevent end)) \
+    ROW(cuEventElapsedTime, cuEventElapsedTime_v2, 12080, LEGACY, (float *milliseconds, CUevent start, CUevent end)) \
+    \
+    ROW(cuModuleLoad, cuModuleLoad, 2000, LEGACY, (void)) \
+    ROW(cuModuleLoadData, cuModuleLoadData, 2000, LEGACY, (void)) \
+    ROW(cuModuleLoadDataEx, cuModuleLoadDataEx, 2010, LEGACY, (void)) \
+    ROW(cuModuleLoadFatBinary, cuModuleLoadFatBinary, 2000, LEGACY, (void)) \
+    ROW(cuLibraryLoadData, cuLibraryLoadData, 12000, LEGACY, (void)) \
+    ROW(cuLibraryLoadFromFile, cuLibraryLoadFromFile, 12000, LEGACY, (void)) \
+    ROW(cuLaunchKernel, cuLaunchKernel, 4000, LEGACY, (void)) \
+    ROW(cuLaunchKernel, cuLaunchKernel_ptsz, 7000, PER_THREAD, (void)) \
+    ROW(cuLaunchKernelEx, cuLaunchKernelEx, 11060, LEGACY, (void)) \
+    ROW(cuLaunchKernelEx, cuLaunchKernelEx_ptsz, 11060, PER_THREAD, (void))
+// clang-format on
+
+/* Protected: exported, but the driver's own calls and cuGetProcAddress never end in a preloaded library's functions. */
+#define DECLARE(name, symbol, since, stream, arguments)                                                                \
+    __attribute__((visibility("protected"))) CUresult symbol arguments;
+CUDA_FUNCTIONS(DECLARE)
+#undef DECLARE
+
+#endif

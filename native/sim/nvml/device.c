@@ -1,0 +1,207 @@
+/* Devices: which there are, and what they are. */
+#include "sim/nvml/library.h"
+#include "sim/nvml/table.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
+    if (library_machine() == NULL)
+        return NVML_ERROR_UNINITIALIZED;
+    if (count == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *count = library_device_count();
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetCount(unsigned int *count) {
+    return nvmlDeviceGetCount_v2(count);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
+    if (library_machine() == NULL)
+        return NVML_ERROR_UNINITIALIZED;
+    if (device == NULL || index >= library_device_count())
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *device = library_device(index);
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevice_t *device) {
+    return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+/* The first device for which `matches` holds. */
+static nvmlReturn_t find(bool (*matches)(const struct sim_gpu *gpu, const void *key), const void *key,
+                         nvmlDevice_t *device) {
+    if (library_machine() == NULL)
+        return NVML_ERROR_UNINITIALIZED;
+    if (key == NULL || device == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    for (unsigned i = 0; i < library_device_count(); i++) {
+        const struct sim_gpu *gpu;
+        if (library_gpu(library_device(i), &gpu) == NVML_SUCCESS && matches(gpu, key)) {
+            *device = library_device(i);
+            return NVML_SUCCESS;
+        }
+    }
+    return NVML_ERROR_NOT_FOUND;
+}
+
+static bool has_uuid(const struct sim_gpu *gpu, const void *uuid) {
+    return strcmp(gpu->uuid, uuid) == 0;
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
+    return find(has_uuid, uuid, device);
+}
+
+static bool is_at(const struct sim_gpu *gpu, const void *id) {
+    unsigned domain;
+    unsigned bus;
+    unsigned device;
+    return sscanf(id, "%x:%x:%x", &domain, &bus, &device) == 3 && gpu->domain == domain && gpu->bus == bus &&
+           gpu->device == device;
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *id, nvmlDevice_t *device) {
+    return find(is_at, id, device);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char *id, nvmlDevice_t *device) {
+    return find(is_at, id, device);
+}
+
+nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (index == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *index = (unsigned)(device - library_device(0));
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned int size) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    return result != NVML_SUCCESS ? result : library_copy(uuid, size, gpu->uuid);
+}
+
+nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int size) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    return result != NVML_SUCCESS ? result : library_copy(name, size, gpu->name);
+}
+
+nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (minor == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *minor = gpu->minor;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t *brand) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (brand == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *brand = gpu->brand;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitecture_t *architecture) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (architecture == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *architecture = gpu->architecture;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (major == NULL || minor == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *major = (int)gpu->compute_major;
+    *minor = (int)gpu->compute_minor;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (pci == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *pci = (nvmlPciInfo_t){.domain = gpu->domain, .bus = gpu->bus, .device = gpu->device, .pciDeviceId = gpu->pci_id};
+    snprintf(pci->busIdLegacy, sizeof(pci->busIdLegacy), "%04X:%02X:%02X.0", gpu->domain & 0xffff, gpu->bus & 0xff,
+             gpu->device & 0xff);
+    snprintf(pci->busId, sizeof(pci->busId), "%08X:%02X:%02X.0", gpu->domain, gpu->bus, gpu->device);
+    return NVML_SUCCESS;
+}
+
+/* The older versions of the structure end before busId. */
+static nvmlReturn_t get_pci_info_without_bus_id(nvmlDevice_t device, nvmlPciInfo_t *pci) {
+    nvmlPciInfo_t whole;
+    nvmlReturn_t result = nvmlDeviceGetPciInfo_v3(device, &whole);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (pci == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    memcpy(pci, &whole, offsetof(nvmlPciInfo_t, busId));
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t *pci) {
+    return get_pci_info_without_bus_id(device, pci);
+}
+
+nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_t *pci) {
+    return get_pci_info_without_bus_id(device, pci);
+}
+
+/* No simulated GPU can be partitioned. */
+nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, unsigned int *pending) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    return current == NULL || pending == NULL ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_NOT_SUPPORTED;
+}
+
+nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (count == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *count = 0;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned int *is_mig) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu(device, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (is_mig == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *is_mig = 0;
+    return NVML_SUCCESS;
+}

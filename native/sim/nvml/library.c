@@ -1,0 +1,95 @@
+/* nvmlInit and nvmlShutdown, counted as in the real library. */
+#include "sim/nvml/library.h"
+
+#include "sim/nvml/table.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct machine machine;
+static _Atomic unsigned initialized; /* times, less shutdowns */
+static struct nvmlDevice_st devices[SIM_MAX_GPUS];
+static unsigned device_count;
+
+const struct machine *library_machine(void) {
+    return atomic_load(&initialized) > 0 ? &machine : NULL;
+}
+
+unsigned library_device_count(void) {
+    return device_count;
+}
+
+nvmlDevice_t library_device(unsigned index) {
+    return &devices[index];
+}
+
+nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu) {
+    if (library_machine() == NULL)
+        return NVML_ERROR_UNINITIALIZED;
+    size_t offset = (size_t)((char *)device - (char *)devices);
+    if (offset >= device_count * sizeof(devices[0]) || offset % sizeof(devices[0]) != 0)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *gpu = &machine.state->gpus[device->gpu];
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t library_copy(char *buffer, unsigned size, const char *text) {
+    if (buffer == NULL)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    if (strlen(text) >= size)
+        return NVML_ERROR_INSUFFICIENT_SIZE;
+    strcpy(buffer, text);
+    return NVML_SUCCESS;
+}
+
+/* The machine stays mapped after a shutdown: see machine_open_own. */
+static nvmlReturn_t open_machine(void) {
+    if (machine.state == NULL) {
+        switch (machine_open_own(&machine, false)) {
+        case MACHINE_OK:
+            break;
+        case MACHINE_ABSENT:
+            return NVML_ERROR_DRIVER_NOT_LOADED;
+        default:
+            return NVML_ERROR_LIB_RM_VERSION_MISMATCH;
+        }
+    }
+    unsigned gpus[SIM_MAX_GPUS];
+    device_count = machine_usable_gpus(&machine, gpus);
+    for (unsigned i = 0; i < device_count; i++)
+        devices[i].gpu = gpus[i];
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t initialize(void) {
+    pthread_mutex_lock(&lock);
+    nvmlReturn_t result = atomic_load(&initialized) > 0 ? NVML_SUCCESS : open_machine();
+    if (result == NVML_SUCCESS)
+        atomic_fetch_add(&initialized, 1);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+nvmlReturn_t nvmlInit(void) {
+    return initialize();
+}
+
+nvmlReturn_t nvmlInit_v2(void) {
+    return initialize();
+}
+
+/* The flags say whether a machine without GPUs is an error; here it never is. */
+nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
+    (void)flags;
+    return initialize();
+}
+
+nvmlReturn_t nvmlShutdown(void) {
+    pthread_mutex_lock(&lock);
+    bool was = atomic_load(&initialized) > 0;
+    if (was)
+        atomic_fetch_sub(&initialized, 1);
+    pthread_mutex_unlock(&lock);
+    return was ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
+}

@@ -1,0 +1,24 @@
+/* The library's state between nvmlInit and nvmlShutdown: the machine, and the GPUs that the process can see. */
+#ifndef HAMI_SIM_NVML_LIBRARY_H
+#define HAMI_SIM_NVML_LIBRARY_H
+
+#include "abi/nvml.h"
+#include "sim/common/machine.h"
+
+struct nvmlDevice_st {
+    unsigned gpu; /* index in the machine's state */
+};
+
+/* The machine, or NULL when NVML is not initialized. */
+const struct machine *library_machine(void);
+
+unsigned library_device_count(void);
+nvmlDevice_t library_device(unsigned index);
+
+/* The GPU that a handle names, or the reason why it names none. */
+nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu);
+
+/* Copies a text into a caller's buffer, whole or not at all. */
+nvmlReturn_t library_copy(char *buffer, unsigned size, const char *text);
+
+#endif

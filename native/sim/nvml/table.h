@@ -1,0 +1,62 @@
+/* Every function of NVML that the simulator has; all others are absent, as they are in an older driver's library.
+ *
+ * ROW(symbol, arguments) */
+#ifndef HAMI_SIM_NVML_TABLE_H
+#define HAMI_SIM_NVML_TABLE_H
+
+#include "abi/nvml.h"
+
+// clang-format off
+#define NVML_FUNCTIONS(ROW) \
+    ROW(nvmlInit, (void)) \
+    ROW(nvmlInit_v2, (void)) \
+    ROW(nvmlInitWithFlags, (unsigned int flags)) \
+    ROW(nvmlShutdown, (void)) \
+    ROW(nvmlSystemGetDriverVersion, (char *version, unsigned int size)) \
+    ROW(nvmlSystemGetNVMLVersion, (char *version, unsigned int size)) \
+    ROW(nvmlSystemGetCudaDriverVersion, (int *version)) \
+    ROW(nvmlSystemGetCudaDriverVersion_v2, (int *version)) \
+    ROW(nvmlSystemGetProcessName, (unsigned int pid, char *name, unsigned int size)) \
+    \
+    ROW(nvmlDeviceGetCount, (unsigned int *count)) \
+    ROW(nvmlDeviceGetCount_v2, (unsigned int *count)) \
+    ROW(nvmlDeviceGetHandleByIndex, (unsigned int index, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetHandleByIndex_v2, (unsigned int index, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetHandleByUUID, (const char *uuid, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetHandleByPciBusId, (const char *id, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetHandleByPciBusId_v2, (const char *id, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetIndex, (nvmlDevice_t device, unsigned int *index)) \
+    ROW(nvmlDeviceGetUUID, (nvmlDevice_t device, char *uuid, unsigned int size)) \
+    ROW(nvmlDeviceGetMinorNumber, (nvmlDevice_t device, unsigned int *minor)) \
+    ROW(nvmlDeviceGetName, (nvmlDevice_t device, char *name, unsigned int size)) \
+    ROW(nvmlDeviceGetBrand, (nvmlDevice_t device, nvmlBrandType_t *brand)) \
+    ROW(nvmlDeviceGetArchitecture, (nvmlDevice_t device, nvmlDeviceArchitecture_t *architecture)) \
+    ROW(nvmlDeviceGetCudaComputeCapability, (nvmlDevice_t device, int *major, int *minor)) \
+    ROW(nvmlDeviceGetPciInfo, (nvmlDevice_t device, nvmlPciInfo_t *pci)) \
+    ROW(nvmlDeviceGetPciInfo_v2, (nvmlDevice_t device, nvmlPciInfo_t *pci)) \
+    ROW(nvmlDeviceGetPciInfo_v3, (nvmlDevice_t device, nvmlPciInfo_t *pci)) \
+    ROW(nvmlDeviceGetMigMode, (nvmlDevice_t device, unsigned int *current, unsigned int *pending)) \
+    ROW(nvmlDeviceGetMaxMigDeviceCount, (nvmlDevice_t device, unsigned int *count)) \
+    ROW(nvmlDeviceIsMigDeviceHandle, (nvmlDevice_t device, unsigned int *is_mig)) \
+    \
+    ROW(nvmlDeviceGetMemoryInfo, (nvmlDevice_t device, nvmlMemory_t *memory)) \
+    ROW(nvmlDeviceGetMemoryInfo_v2, (nvmlDevice_t device, nvmlMemory_v2_t *memory)) \
+    ROW(nvmlDeviceGetBAR1MemoryInfo, (nvmlDevice_t device, nvmlBAR1Memory_t *memory)) \
+    ROW(nvmlDeviceGetUtilizationRates, (nvmlDevice_t device, nvmlUtilization_t *rates)) \
+    \
+    ROW(nvmlDeviceGetComputeRunningProcesses, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_v1_t *processes)) \
+    ROW(nvmlDeviceGetComputeRunningProcesses_v2, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *processes)) \
+    ROW(nvmlDeviceGetComputeRunningProcesses_v3, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *processes)) \
+    ROW(nvmlDeviceGetGraphicsRunningProcesses, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_v1_t *processes)) \
+    ROW(nvmlDeviceGetGraphicsRunningProcesses_v2, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *processes)) \
+    ROW(nvmlDeviceGetGraphicsRunningProcesses_v3, (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *processes))
+// clang-format on
+
+/* Protected: exported, but NVML's own calls never end in a preloaded library's functions. */
+#define DECLARE(symbol, arguments) __attribute__((visibility("protected"))) nvmlReturn_t symbol arguments;
+NVML_FUNCTIONS(DECLARE)
+#undef DECLARE
+
+__attribute__((visibility("protected"))) const char *nvmlErrorString(nvmlReturn_t result);
+
+#endif

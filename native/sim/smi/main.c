@@ -1,0 +1,41 @@
+/* A stand-in for nvidia-smi: the few of its views that people look at and scripts read. */
+#include "sim/smi/nvml.h"
+#include "sim/smi/smi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUERY  "--query-gpu="
+#define FORMAT "--format="
+
+static int usage(const char *argument) {
+    printf("nvidia-smi (simulated): cannot do %s.\n"
+           "It has: -L | --query-gpu=FIELD,… --format=csv[,noheader][,nounits]\n",
+           argument);
+    return 2;
+}
+
+static bool has(const char *format, const char *word) {
+    return strstr(format, word) != NULL;
+}
+
+static int run_query(const char *query, const char *format) {
+    if (strncmp(format, FORMAT "csv", strlen(FORMAT "csv")) != 0)
+        return usage(format);
+    int failed = nvml_load();
+    return failed ? failed : smi_query(query + strlen(QUERY), !has(format, ",noheader"), !has(format, ",nounits"));
+}
+
+int main(int count, char **arguments) {
+    if (count == 1) {
+        int failed = nvml_load();
+        return failed ? failed : smi_table();
+    }
+    if (count == 2 && strcmp(arguments[1], "-L") == 0) {
+        int failed = nvml_load();
+        return failed ? failed : smi_list();
+    }
+    if (count == 3 && strncmp(arguments[1], QUERY, strlen(QUERY)) == 0)
+        return run_query(arguments[1], arguments[2]);
+    return usage(arguments[count - 1]);
+}

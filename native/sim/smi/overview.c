@@ -1,0 +1,132 @@
+/* The table that nvidia-smi prints without arguments. */
+#include "sim/smi/nvml.h"
+#include "sim/smi/smi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LINE "+-----------------------------------------------------------------------------------------+\n"
+
+/* All that the table shows of one GPU. */
+struct gpu {
+    nvmlDevice_t device;
+    char name[96];
+    nvmlPciInfo_t pci;
+    nvmlMemory_t memory;
+    nvmlUtilization_t utilization;
+};
+
+static nvmlReturn_t read_gpu(unsigned index, struct gpu *gpu) {
+    nvmlReturn_t result = nvml.handle(index, &gpu->device);
+    if (result == NVML_SUCCESS)
+        result = nvml.name(gpu->device, gpu->name, sizeof(gpu->name));
+    if (result == NVML_SUCCESS)
+        result = nvml.pci(gpu->device, &gpu->pci);
+    if (result == NVML_SUCCESS)
+        result = nvml.memory(gpu->device, &gpu->memory);
+    if (result == NVML_SUCCESS && nvml.utilization(gpu->device, &gpu->utilization) != NVML_SUCCESS)
+        gpu->utilization.gpu = 0;
+    return result;
+}
+
+static nvmlReturn_t print_head(void) {
+    char driver[80];
+    int cuda;
+    nvmlReturn_t result = nvml.driver_version(driver, sizeof(driver));
+    if (result == NVML_SUCCESS)
+        result = nvml.cuda_version(&cuda);
+    if (result != NVML_SUCCESS)
+        return result;
+    time_t now = time(NULL);
+    char date[64];
+    strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", localtime(&now));
+    printf("%s\n" LINE, date);
+    char cuda_text[16];
+    snprintf(cuda_text, sizeof(cuda_text), "%d.%d", cuda / 1000, cuda % 1000 / 10);
+    printf("| NVIDIA-SMI (simulated)      Driver Version: %-22s CUDA Version: %-6s |\n", driver, cuda_text);
+    printf("|-----------------------------------------+------------------------+----------------------|\n"
+           "| GPU  Name                               | Bus-Id    Memory-Usage | GPU-Util             |\n"
+           "|=========================================+========================+======================|\n");
+    return NVML_SUCCESS;
+}
+
+static void print_gpu(unsigned index, const struct gpu *gpu) {
+    char usage[64];
+    snprintf(usage, sizeof(usage), "%lluMiB / %lluMiB", gpu->memory.used >> 20, gpu->memory.total >> 20);
+    printf("| %3u  %-34.34s | %22s |                      |\n", index, gpu->name, gpu->pci.busId);
+    printf("|      %-34s | %22s | %7u%%             |\n", "", usage, gpu->utilization.gpu);
+    printf("+-----------------------------------------+------------------------+----------------------+\n");
+}
+
+/* The processes on a device, in memory that the caller frees. Asks until the list did not grow meanwhile. */
+static nvmlReturn_t read_processes(nvmlDevice_t device, nvmlProcessInfo_t **processes, unsigned *count) {
+    nvmlReturn_t result;
+    unsigned room = 16;
+    *processes = NULL;
+    do {
+        free(*processes);
+        *processes = calloc(room, sizeof(**processes));
+        if (*processes == NULL)
+            return NVML_ERROR_MEMORY;
+        *count = room;
+        result = nvml.processes(device, count, *processes);
+        room = *count * 2;
+    } while (result == NVML_ERROR_INSUFFICIENT_SIZE);
+    return result;
+}
+
+static void print_process(unsigned index, const nvmlProcessInfo_t *process) {
+    char name[256];
+    if (nvml.process_name(process->pid, name, sizeof(name)) != NVML_SUCCESS)
+        snprintf(name, sizeof(name), "[Not Found]");
+    printf("| %4u %10u      C   %-44.44s %14lluMiB |\n", index, process->pid, name, process->usedGpuMemory >> 20);
+}
+
+static nvmlReturn_t print_processes(const struct gpu *gpus, unsigned count) {
+    printf("\n" LINE);
+    printf("| Processes:                                                                   GPU Memory |\n"
+           "|  GPU        PID   Type   Process name                                            Usage  |\n"
+           "|=========================================================================================|\n");
+    bool any = false;
+    for (unsigned i = 0; i < count; i++) {
+        nvmlProcessInfo_t *processes;
+        unsigned found;
+        nvmlReturn_t result = read_processes(gpus[i].device, &processes, &found);
+        for (unsigned k = 0; result == NVML_SUCCESS && k < found; k++) {
+            print_process(i, &processes[k]);
+            any = true;
+        }
+        free(processes);
+        if (result != NVML_SUCCESS)
+            return result;
+    }
+    if (!any)
+        printf("|  No running processes found                                                             |\n");
+    printf(LINE);
+    return NVML_SUCCESS;
+}
+
+int smi_table(void) {
+    unsigned count;
+    nvmlReturn_t result = nvml.count(&count);
+    if (result != NVML_SUCCESS)
+        return nvml_failed("count the GPUs", result);
+    if (count == 0) {
+        printf("No devices were found\n");
+        return 6;
+    }
+    struct gpu *gpus = calloc(count, sizeof(*gpus));
+    if (gpus == NULL)
+        return nvml_failed("remember the GPUs", NVML_ERROR_MEMORY);
+    for (unsigned i = 0; result == NVML_SUCCESS && i < count; i++)
+        result = read_gpu(i, &gpus[i]);
+    if (result == NVML_SUCCESS)
+        result = print_head();
+    for (unsigned i = 0; result == NVML_SUCCESS && i < count; i++)
+        print_gpu(i, &gpus[i]);
+    if (result == NVML_SUCCESS)
+        result = print_processes(gpus, count);
+    free(gpus);
+    return result == NVML_SUCCESS ? 0 : nvml_failed("read the GPUs", result);
+}

@@ -1,0 +1,36 @@
+/* hami-sim: creates the state of a simulated machine, and shows what runs on one. */
+#include "sim/tool/tool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+    const char *usage;
+} commands[] = {
+    {"create", tool_create,
+     "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] --gpu KEY=VALUE,…"},
+    {"show", tool_show, "STATE"},
+};
+
+int tool_fail(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("hami-sim: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return 1;
+}
+
+int main(int count, char **arguments) {
+    const size_t known = sizeof(commands) / sizeof(commands[0]);
+    for (size_t i = 0; count > 1 && i < known; i++)
+        if (strcmp(arguments[1], commands[i].name) == 0)
+            return commands[i].run(count - 2, arguments + 2);
+    for (size_t i = 0; i < known; i++)
+        fprintf(stderr, "%s hami-sim %s %s\n", i == 0 ? "usage:" : "      ", commands[i].name, commands[i].usage);
+    return 2;
+}

@@ -1,0 +1,64 @@
+/* hami-sim show: prints a machine's GPUs and who uses them, as one JSON object. */
+#include "sim/common/ledger.h"
+#include "sim/common/machine.h"
+#include "sim/common/slots.h"
+#include "sim/tool/tool.h"
+
+#include <stdio.h>
+
+/* A name may hold anything but what ends a command line's value, so quotes and backslashes too. */
+static void print_string(const char *text) {
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20)
+            printf("\\u%04x", *text);
+        else
+            printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    }
+    putchar('"');
+}
+
+static void print_processes(const struct machine *machine, unsigned gpu) {
+    const char *separator = "";
+    for (unsigned slot = 0; slot < slots_count(machine); slot++) {
+        uint64_t used = ledger_used_by(machine, slot, gpu);
+        uint32_t contexts = atomic_load(&machine->state->slots[slot].use[gpu].contexts);
+        pid_t pid;
+        if ((used == 0 && contexts == 0) || !slots_owner(machine, slot, &pid))
+            continue;
+        printf("%s{\"pid\": %d, \"memory\": %llu, \"contexts\": %u}", separator, (int)pid, (unsigned long long)used,
+               contexts);
+        separator = ", ";
+    }
+}
+
+static void print_gpu(const struct machine *machine, unsigned index) {
+    const struct sim_gpu *gpu = &machine->state->gpus[index];
+    printf("%s\n  {\"uuid\": \"%s\", \"name\": ", index == 0 ? "" : ",", gpu->uuid);
+    print_string(gpu->name);
+    printf(", \"minor\": %u, \"memory\": %llu, \"used\": %llu, \"processes\": [", gpu->minor,
+           (unsigned long long)gpu->memory, (unsigned long long)ledger_used(machine, index));
+    print_processes(machine, index);
+    printf("]}");
+}
+
+int tool_show(int count, char **arguments) {
+    if (count != 1)
+        return tool_fail("show needs the path of the state file, and nothing else");
+    struct machine machine;
+    switch (machine_open(&machine, arguments[0], false)) {
+    case MACHINE_OK:
+        break;
+    case MACHINE_ABSENT:
+        return tool_fail("%s: cannot be opened", arguments[0]);
+    default:
+        return tool_fail("%s: not the state of a simulated machine, or one of another version", arguments[0]);
+    }
+    const struct sim_state *state = machine.state;
+    printf("{\"driver\": \"%s\", \"cuda\": \"%u.%u\", \"gpus\": [", state->driver_version, state->cuda_version / 1000,
+           state->cuda_version % 1000 / 10);
+    for (unsigned i = 0; i < state->gpu_count; i++)
+        print_gpu(&machine, i);
+    printf("]}\n");
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* The subcommands of hami-sim. Each takes what follows its name and returns the program's exit status. */
+#ifndef HAMI_SIM_TOOL_H
+#define HAMI_SIM_TOOL_H
+
+int tool_create(int count, char **arguments);
+int tool_show(int count, char **arguments);
+
+/* Prints "hami-sim: " and the message to standard error; returns 1, the status to exit with. */
+__attribute__((format(printf, 1, 2))) int tool_fail(const char *format, ...);
+
+#endif

@@ -1,0 +1,23 @@
+"""Machines with simulated GPUs: a folder that looks like the root of a machine with NVIDIA's driver installed."""
+
+from .cdi import write_cdi_spec
+from .config import ConfigError, MachineConfig, read_config
+from .gpus import MODELS, Model, SimulatedGpu, simulated_gpus
+from .machine import GpuUsage, Machine, MachineError, ProcessUsage, SimulatedDriver, create_machine
+
+__all__ = [
+    "MODELS",
+    "ConfigError",
+    "GpuUsage",
+    "Machine",
+    "MachineConfig",
+    "MachineError",
+    "Model",
+    "ProcessUsage",
+    "SimulatedDriver",
+    "SimulatedGpu",
+    "create_machine",
+    "read_config",
+    "simulated_gpus",
+    "write_cdi_spec",
+]
