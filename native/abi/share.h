@@ -1,0 +1,79 @@
+/*
+ * A share as plugin and libvgpu.so see it: a folder with a `limits` file and a `region` file.
+ *
+ * The plugin makes one folder per share and mounts it at the same path into every container that uses the share.
+ * `limits` is read-only there and replaced atomically; `region` is writable and mapped by all processes of the share.
+ * The Python side (hami_dra/shares) writes and reads the same bytes; a test compares the two layouts field by field.
+ */
+#ifndef HAMI_ABI_SHARE_H
+#define HAMI_ABI_SHARE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HAMI_SHARES_DIR  "/run/hami-dra/shares"
+#define HAMI_LIMITS_FILE "limits"
+#define HAMI_REGION_FILE "region"
+
+/*
+ * `limits` is text, one `key value` per line:
+ *
+ *   version 1
+ *   gpu GPU-8f0f...      UUID of the GPU
+ *   memory 4294967296    bytes
+ *   cores 30             percent of the GPU's time, 1 to 100
+ *   policy hard          how cores are held
+ *
+ * Each key stands exactly once. A reader refuses a version that it does not know and ignores keys that it does not
+ * know, so that a newer plugin can write for the libvgpu.so of a pod that is still running.
+ */
+#define HAMI_LIMITS_VERSION 1
+
+/* "HAMIVGPU" read as a little-endian integer. */
+#define HAMI_REGION_MAGIC UINT64_C(0x55504756494d4148)
+#define HAMI_REGION_ABI   1
+#define HAMI_REGION_SLOTS 2048
+
+/*
+ * The ledger is the one number that decides whether an allocation fits: bytes in use by the whole share. `op` names the
+ * last operation that changed it (slot in the upper 16 bits, that slot's sequence number in the lower 48). Both halves
+ * change together, by one 16-byte compare-and-swap, so anyone can tell of any operation whether it happened.
+ */
+struct hami_ledger {
+    _Alignas(16) uint64_t used;
+    uint64_t op;
+};
+
+/*
+ * One process's part of the region. Who holds the slot holds an open-file-description lock on the slot's bytes; the
+ * kernel drops it when the process dies, and whoever gets it next finishes what the dead one had begun:
+ *
+ *   announce   delta, then seq = done + 1
+ *   decide     compare-and-swap the ledger; before that, record the ledger's previous op in its slot as landed
+ *   settle     used[seq & 1] = used[done & 1] + delta, then done = seq
+ *
+ * A process killed after `announce` leaves seq = done + 1. Its operation happened if the ledger's op names it or else
+ * (read in this order) landed = seq; otherwise it did not. So the share's use stays exact whichever instruction was the
+ * last. `landed` only grows: a slow helper must not write an older number over a newer one.
+ */
+struct hami_slot {
+    _Alignas(64) uint64_t seq;
+    uint64_t done;
+    uint64_t landed;
+    int64_t delta;
+    uint64_t used[2];       /* bytes; the settled one is used[done & 1] */
+    uint64_t pid_namespace; /* inode of the owner's /proc/self/ns/pid: its pid means something only there */
+    uint32_t pid;           /* 0: nobody has claimed the slot since it was last cleared */
+    uint32_t reserved;
+};
+
+struct hami_region {
+    uint64_t magic;
+    uint32_t abi;
+    uint32_t slot_count;
+    uint64_t limits_generation; /* raised by the plugin after it has replaced `limits` */
+    _Alignas(64) struct hami_ledger ledger;
+    _Alignas(4096) struct hami_slot slots[HAMI_REGION_SLOTS];
+};
+
+#endif

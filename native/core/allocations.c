@@ -1,0 +1,100 @@
+/*
+ * What this process has allocated on limited GPUs: how much, and where, by what the driver gave for it.
+ *
+ * Open addressing with linear probing; removal closes the gap, so that a table that has lived long is as fast as new.
+ */
+#include "core/allocations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 64
+
+/* Fibonacci hashing: addresses differ in their middle bits, the product's upper ones depend on all of them. */
+static uint64_t hash(uint64_t key) {
+    return key * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct allocations_part *part_of(struct allocations *table, uint64_t key) {
+    return &table->parts[hash(key) >> 58];
+}
+
+static uint32_t home(const struct allocations_part *part, uint64_t key) {
+    return (uint32_t)(hash(key) >> 26) & (part->capacity - 1);
+}
+
+/* Where the key is, or the free entry where it would be. There is always a free one. */
+static uint32_t find(const struct allocations_part *part, uint64_t key) {
+    uint32_t index = home(part, key);
+    while (part->entries[index].key != 0 && part->entries[index].key != key)
+        index = (index + 1) & (part->capacity - 1);
+    return index;
+}
+
+static bool grow(struct allocations_part *part) {
+    struct allocations_part larger = {.capacity = part->capacity != 0 ? part->capacity * 2 : FIRST_CAPACITY};
+    larger.entries = calloc(larger.capacity, sizeof *larger.entries);
+    if (larger.entries == NULL)
+        return false;
+    for (uint32_t i = 0; i < part->capacity; i++)
+        if (part->entries[i].key != 0)
+            larger.entries[find(&larger, part->entries[i].key)] = part->entries[i];
+    free(part->entries);
+    part->entries = larger.entries;
+    part->capacity = larger.capacity;
+    return true;
+}
+
+static bool has_room(const struct allocations_part *part) {
+    return part->capacity != 0 && part->count < part->capacity / 2;
+}
+
+bool allocations_add(struct allocations *table, struct allocation allocation) {
+    struct allocation stale = {0};
+    struct allocations_part *part = part_of(table, allocation.key);
+    lock_take(&part->lock);
+    bool room = has_room(part) || grow(part);
+    if (room) {
+        struct allocation *entry = &part->entries[find(part, allocation.key)];
+        stale = *entry;
+        part->count += stale.key == 0;
+        *entry = allocation;
+    }
+    lock_release(&part->lock);
+    gpu_give_back(stale.gpu, stale.bytes);
+    return room;
+}
+
+/* Moves entries that were displaced past `gap` back towards their homes. */
+static void close_gap(struct allocations_part *part, uint32_t gap) {
+    uint32_t mask = part->capacity - 1;
+    for (uint32_t index = (gap + 1) & mask; part->entries[index].key != 0; index = (index + 1) & mask) {
+        uint32_t displaced = (index - home(part, part->entries[index].key)) & mask;
+        if (displaced >= ((index - gap) & mask)) {
+            part->entries[gap] = part->entries[index];
+            gap = index;
+        }
+    }
+    part->entries[gap] = (struct allocation){0};
+}
+
+bool allocations_remove(struct allocations *table, uint64_t key, struct allocation *allocation) {
+    if (key == 0)
+        return false;
+    struct allocations_part *part = part_of(table, key);
+    lock_take(&part->lock);
+    uint32_t index = part->capacity != 0 ? find(part, key) : 0;
+    bool present = part->capacity != 0 && part->entries[index].key == key;
+    if (present) {
+        *allocation = part->entries[index];
+        close_gap(part, index);
+        part->count--;
+    }
+    lock_release(&part->lock);
+    return present;
+}
+
+void allocations_forget(struct allocations *table) {
+    /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
+    memset(table, 0, sizeof *table);
+}

@@ -1,0 +1,79 @@
+/* Device memory by address: cuMemAlloc, cuMemAllocPitch, cuMemAllocManaged, cuMemFree. */
+#include "core/devices.h"
+#include "core/driver.h"
+#include "core/memory.h"
+
+static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes) {
+    if (memory_keep(&addresses, result, (struct allocation){.key = address, .bytes = bytes, .gpu = gpu}))
+        return result;
+    DRIVER(cuMemFree_v2)(address);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
+    struct gpu *gpu = gpu_of_current_context();
+    if (!gpu_reserve(gpu, bytes))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAlloc_v2)(address, bytes);
+    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+}
+
+CUresult cuMemAlloc(CUdeviceptr_v1 *address, unsigned int bytes) {
+    struct gpu *gpu = gpu_of_current_context();
+    if (!gpu_reserve(gpu, bytes))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAlloc)(address, bytes);
+    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+}
+
+CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned int flags) {
+    struct gpu *gpu = gpu_of_current_context();
+    if (!gpu_reserve(gpu, bytes))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAllocManaged)(address, bytes, flags);
+    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+}
+
+/* The driver alone knows the pitch, so only the rows' widths can be reserved before it is asked. What it added to them
+ * must fit too: else the memory goes back. */
+static CUresult keep_pitched(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes, uint64_t padding) {
+    if (result == CUDA_SUCCESS && !gpu_reserve(gpu, padding)) {
+        DRIVER(cuMemFree_v2)(address);
+        result = CUDA_ERROR_OUT_OF_MEMORY;
+        padding = 0;
+    }
+    return keep(result, address, gpu, bytes + padding);
+}
+
+CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, size_t height, unsigned int element) {
+    struct gpu *gpu = gpu_of_current_context();
+    uint64_t bytes;
+    if (__builtin_mul_overflow(width, height, &bytes) || !gpu_reserve(gpu, bytes))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAllocPitch_v2)(address, pitch, width, height, element);
+    if (result != CUDA_SUCCESS)
+        return keep(result, 0, gpu, bytes);
+    return keep_pitched(result, *address, gpu, bytes, (*pitch - width) * height);
+}
+
+CUresult cuMemAllocPitch(CUdeviceptr_v1 *address, unsigned int *pitch, unsigned int width, unsigned int height,
+                         unsigned int element) {
+    struct gpu *gpu = gpu_of_current_context();
+    uint64_t bytes = (uint64_t)width * height;
+    if (!gpu_reserve(gpu, bytes))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAllocPitch)(address, pitch, width, height, element);
+    if (result != CUDA_SUCCESS)
+        return keep(result, 0, gpu, bytes);
+    return keep_pitched(result, *address, gpu, bytes, (uint64_t)(*pitch - width) * height);
+}
+
+CUresult cuMemFree_v2(CUdeviceptr address) {
+    struct allocation allocation = memory_freeing(&addresses, address);
+    return memory_freed(&addresses, allocation, DRIVER(cuMemFree_v2)(address));
+}
+
+CUresult cuMemFree(CUdeviceptr_v1 address) {
+    struct allocation allocation = memory_freeing(&addresses, address);
+    return memory_freed(&addresses, allocation, DRIVER(cuMemFree)(address));
+}

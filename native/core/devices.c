@@ -1,0 +1,83 @@
+/* Which limited GPU a CUDA device, context, stream or NVML handle is: found by UUID, never by index. */
+#include "core/devices.h"
+
+#include "core/driver.h"
+#include "core/inventory.h"
+
+#include <string.h>
+
+#define NVML_UUID_SIZE 96
+
+/* A process's ordinals keep their meaning as long as it lives. */
+#define REMEMBERED_DEVICES 64
+static _Atomic(struct gpu *) remembered[REMEMBERED_DEVICES];
+
+/* Remembered for a device that is not limited. */
+static struct gpu unlimited;
+
+/* The first version gives the UUID of the whole GPU for a MIG device. */
+static CUresult device_uuid(CUdevice device, CUuuid *uuid) {
+    if (driver_function_or_null(FUNCTION_cuDeviceGetUuid_v2) != NULL)
+        return DRIVER(cuDeviceGetUuid_v2)(uuid, device);
+    return DRIVER(cuDeviceGetUuid)(uuid, device);
+}
+
+static struct gpu *look_up(CUdevice device) {
+    CUuuid answer;
+    struct uuid uuid;
+    CUresult result = device_uuid(device, &answer);
+    if (result == CUDA_ERROR_INVALID_DEVICE || result == CUDA_ERROR_NOT_INITIALIZED)
+        return NULL;
+    if (result != CUDA_SUCCESS)
+        return inventory_closed_gpu();
+    memcpy(uuid.bytes, answer.bytes, sizeof uuid.bytes);
+    struct gpu *gpu = inventory_gpu(&uuid);
+    if (device < REMEMBERED_DEVICES)
+        atomic_store_explicit(&remembered[device], gpu != NULL ? gpu : &unlimited, memory_order_release);
+    return gpu;
+}
+
+struct gpu *gpu_of_device(CUdevice device) {
+    if (!inventory_limits())
+        return NULL;
+    struct gpu *gpu = NULL;
+    if (device >= 0 && device < REMEMBERED_DEVICES)
+        gpu = atomic_load_explicit(&remembered[device], memory_order_acquire);
+    if (gpu == NULL)
+        return look_up(device);
+    return gpu != &unlimited ? gpu : NULL;
+}
+
+struct gpu *gpu_of_current_context(void) {
+    CUdevice device;
+    if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS)
+        return NULL;
+    return gpu_of_device(device);
+}
+
+static struct gpu *gpu_of_context(CUcontext context) {
+    if (DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS)
+        return NULL;
+    struct gpu *gpu = gpu_of_current_context();
+    DRIVER(cuCtxPopCurrent_v2)(&context);
+    return gpu;
+}
+
+struct gpu *gpu_of_stream(CUstream stream) {
+    CUcontext own, current;
+    if (stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD ||
+        DRIVER(cuStreamGetCtx)(stream, &own) != CUDA_SUCCESS || DRIVER(cuCtxGetCurrent)(&current) != CUDA_SUCCESS ||
+        own == current)
+        return gpu_of_current_context();
+    return gpu_of_context(own);
+}
+
+struct gpu *gpu_of_nvml_device(nvmlDevice_t device) {
+    if (!inventory_limits())
+        return NULL;
+    char text[NVML_UUID_SIZE];
+    struct uuid uuid;
+    if (DRIVER(nvmlDeviceGetUUID)(device, text, sizeof text) != NVML_SUCCESS || !uuid_parse(text, &uuid))
+        return inventory_closed_gpu();
+    return inventory_gpu(&uuid);
+}

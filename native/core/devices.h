@@ -1,0 +1,14 @@
+/* Which limited GPU a CUDA device, context, stream or NVML handle is: found by UUID, never by index. */
+#ifndef HAMI_CORE_DEVICES_H
+#define HAMI_CORE_DEVICES_H
+
+#include "core/gpu.h"
+#include "core/hooks.h"
+
+/* Each returns NULL for a GPU that is not limited, and for what the driver itself will refuse. */
+struct gpu *gpu_of_device(CUdevice device);
+struct gpu *gpu_of_current_context(void);
+struct gpu *gpu_of_stream(CUstream stream);
+struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
+
+#endif

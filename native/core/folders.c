@@ -1,0 +1,84 @@
+/* The share folders that the plugin has mounted into this container. */
+#include "core/folders.h"
+
+#include "abi/share.h"
+#include "core/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char *join(const char *folder, const char *name) {
+    size_t size = strlen(folder) + 1 + strlen(name) + 1;
+    char *path = malloc(size);
+    if (path != NULL)
+        snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
+static const char *add_share(struct inventory *inventory, const char *folder) {
+    char *limits_path = join(folder, HAMI_LIMITS_FILE);
+    char *region_path = join(folder, HAMI_REGION_FILE);
+    struct share *share = limits_path != NULL && region_path != NULL ? share_new(limits_path, region_path) : NULL;
+    const char *problem = share != NULL ? limits_read(limits_path, &share->limits) : "needs memory that there is not";
+    if (problem == NULL && !inventory_add_share(inventory, share))
+        problem = "needs memory that there is not";
+    if (problem != NULL) {
+        free(share);
+        free(limits_path);
+        free(region_path);
+    }
+    return problem;
+}
+
+/* A share that cannot be read may be of any GPU. */
+static void read_folder(struct inventory *inventory, const char *folder) {
+    const char *problem = add_share(inventory, folder);
+    if (problem == NULL)
+        return;
+    log_line(LOG_ERROR, "%s/%s: %s; GPUs without another share are closed", folder, HAMI_LIMITS_FILE, problem);
+    inventory->closed = true;
+}
+
+static bool is_share_folder(const char *name, const char *path) {
+    struct stat status;
+    return name[0] != '.' && (stat(path, &status) != 0 || S_ISDIR(status.st_mode));
+}
+
+static bool read_folders(struct inventory *inventory, DIR *directory, const char *parent) {
+    bool any = false;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char *path = join(parent, entry->d_name);
+        if (path == NULL) {
+            inventory->closed = any = true;
+        } else if (is_share_folder(entry->d_name, path)) {
+            read_folder(inventory, path);
+            any = true;
+        }
+        free(path);
+    }
+    return any;
+}
+
+static bool read_parent(struct inventory *inventory, const char *parent) {
+    DIR *directory = opendir(parent);
+    if (directory == NULL) {
+        log_line(LOG_ERROR, "%s: %s; all GPUs are closed", parent, strerror(errno));
+        inventory->closed = true;
+        return true;
+    }
+    bool any = read_folders(inventory, directory, parent);
+    closedir(directory);
+    return any;
+}
+
+bool folders_read(struct inventory *inventory) {
+    struct stat status;
+    if (stat(HAMI_SHARES_DIR, &status) == 0 || errno != ENOENT)
+        return read_parent(inventory, HAMI_SHARES_DIR);
+    const char *parent = getenv("HAMI_DRA_SHARES");
+    return parent != NULL && read_parent(inventory, parent);
+}

@@ -1,0 +1,28 @@
+/* The rows of hooks.def. */
+#include "core/hooks.h"
+
+#include <string.h>
+
+#define STREAM_LEGACY     CU_GET_PROC_ADDRESS_LEGACY_STREAM
+#define STREAM_PER_THREAD CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM
+
+const struct hook hooks[] = {
+#define HOOK(library, effect, name, base, since, stream, parameters)                                                   \
+    {#name, #base, (void *)name, FUNCTION_##name, LIBRARY_##library, EFFECT_##effect, since, STREAM_##stream},
+#define CALL(library, name, parameters)
+#include "core/hooks.def"
+#undef HOOK
+#undef CALL
+};
+
+const int hook_count = sizeof hooks / sizeof *hooks;
+
+const struct hook *hook_named(const char *name) {
+    /* Nearly every name that a program looks up is none of ours: tell those apart by their first letters. */
+    if (strncmp(name, "cu", 2) != 0 && strncmp(name, "nvml", 4) != 0)
+        return NULL;
+    for (int i = 0; i < hook_count; i++)
+        if (strcmp(hooks[i].name, name) == 0)
+            return &hooks[i];
+    return NULL;
+}

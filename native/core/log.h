@@ -1,0 +1,11 @@
+/* One line to standard error per event, and nothing at all unless LIBCUDA_LOG_LEVEL is set. */
+#ifndef HAMI_CORE_LOG_H
+#define HAMI_CORE_LOG_H
+
+/* HAMi-core's numbers. */
+enum log_level { LOG_ERROR = 0, LOG_INFO = 3 };
+
+/* Leaves errno alone. */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+#endif

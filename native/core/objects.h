@@ -1,0 +1,13 @@
+/* Looks at the loaded objects without dlsym, which libvgpu.so replaces. */
+#ifndef HAMI_CORE_OBJECTS_H
+#define HAMI_CORE_OBJECTS_H
+
+#include <stdbool.h>
+
+/* The address of the first function of that name in the objects that were loaded after libvgpu.so, or NULL. */
+void *next_symbol(const char *name);
+
+/* Whether the object that the code at `address` is part of comes before libvgpu.so, so that we are its RTLD_NEXT. */
+bool loaded_before_us(const void *address);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * cuGetProcAddress: the driver decides which function a name, version and stream mean; we only exchange it for ours.
+ *
+ * Which of our rows the driver's answer is, it tells us itself: asked for the row's base name with the version that
+ * introduced it and the row's kind of stream, it must give the same address.
+ */
+#include "core/driver.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static void *ask_driver(const struct hook *hook) {
+    void *address = NULL;
+    CUdriverProcAddressQueryResult status;
+    CUresult result;
+    if (driver_function_or_null(FUNCTION_cuGetProcAddress_v2) != NULL)
+        result = DRIVER(cuGetProcAddress_v2)(hook->base, &address, hook->since, hook->stream, &status);
+    else
+        result = DRIVER(cuGetProcAddress)(hook->base, &address, hook->since, hook->stream);
+    return result == CUDA_SUCCESS ? address : NULL;
+}
+
+static bool means(const struct hook *hook, void *address) {
+    static _Atomic(void *) answers[FUNCTION_COUNT];
+    if (address == driver_function_or_null(hook->function))
+        return true;
+    void *answer = atomic_load_explicit(&answers[hook->function], memory_order_relaxed);
+    if (answer == NULL) {
+        answer = ask_driver(hook);
+        atomic_store_explicit(&answers[hook->function], answer, memory_order_relaxed);
+    }
+    return address == answer;
+}
+
+/* Names are compared as well: a linker may have given two unrelated functions of equal code one address. */
+static void exchange(const char *symbol, void **function) {
+    for (int i = 0; i < hook_count; i++) {
+        const struct hook *hook = &hooks[i];
+        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, strlen(hook->base)) == 0 &&
+            means(hook, *function)) {
+            *function = hook->wrapper;
+            return;
+        }
+    }
+}
+
+CUresult cuGetProcAddress(const char *symbol, void **function, int version, uint64_t flags) {
+    CUresult result = DRIVER(cuGetProcAddress)(symbol, function, version, flags);
+    if (result == CUDA_SUCCESS && *function != NULL)
+        exchange(symbol, function);
+    return result;
+}
+
+CUresult cuGetProcAddress_v2(const char *symbol, void **function, int version, uint64_t flags,
+                             CUdriverProcAddressQueryResult *status) {
+    CUresult result = DRIVER(cuGetProcAddress_v2)(symbol, function, version, flags, status);
+    if (result == CUDA_SUCCESS && *function != NULL)
+        exchange(symbol, function);
+    return result;
+}

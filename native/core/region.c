@@ -1,0 +1,145 @@
+/* A share's region as this process sees it: the mapping, and the slot that it holds in there. */
+#include "core/region.h"
+
+#include "core/ledger.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool fail(struct region *region, const char *reason) {
+    if (region->failure != reason)
+        log_line(LOG_ERROR, "%s: %s; no memory is given from it", region->path, reason);
+    region->failure = reason;
+    return false;
+}
+
+/* All who create a region write the same bytes, so it does not matter how many do, or which of them is killed. */
+static bool create(int file) {
+    struct hami_region header = {.magic = HAMI_REGION_MAGIC, .abi = HAMI_REGION_ABI, .slot_count = HAMI_REGION_SLOTS};
+    size_t length = offsetof(struct hami_region, limits_generation);
+    struct stat status;
+    char present[sizeof header] = {0};
+    if (pread(file, present, length, 0) < 0 || fstat(file, &status) != 0)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (present[i] != 0)
+            return true; /* something is there: it is checked like any other region */
+    if (status.st_size < (off_t)sizeof header && ftruncate(file, sizeof header) != 0)
+        return false;
+    (void)fchmod(file, 0666); /* the umask may have taken bits away that the container's other users need */
+    return pwrite(file, &header, length, 0) == (ssize_t)length;
+}
+
+static bool map(struct region *region, int file) {
+    struct stat status;
+    if (region->may_create && !create(file))
+        return fail(region, "cannot be created");
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode))
+        return fail(region, "is not a file");
+    if (status.st_size < (off_t)sizeof(struct hami_region))
+        return fail(region, "is too short for a region");
+    struct hami_region *mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED)
+        return fail(region, "cannot be mapped");
+    if (mapped->magic != HAMI_REGION_MAGIC || mapped->abi != HAMI_REGION_ABI ||
+        mapped->slot_count != HAMI_REGION_SLOTS) {
+        munmap(mapped, sizeof *mapped);
+        return fail(region, "is not a region of this version");
+    }
+    region->map = mapped;
+    return true;
+}
+
+bool region_open(struct region *region) {
+    if (region->map != NULL)
+        return true;
+    int file = open(region->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | (region->may_create ? O_CREAT : 0), 0666);
+    if (file < 0)
+        return fail(region, errno == ENOENT ? "does not exist" : "cannot be opened for writing");
+    if (!map(region, file)) {
+        close(file);
+        return false;
+    }
+    region->file = file;
+    region->failure = NULL;
+    return true;
+}
+
+/* Whether a slot's owner lives, the kernel knows: the lock goes with the open file description. */
+static bool lock_slot(const struct region *region, uint32_t slot, short type) {
+    struct flock range = {
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)(offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot)),
+        .l_len = sizeof(struct hami_slot),
+    };
+    return fcntl(region->file, F_OFD_SETLK, &range) == 0;
+}
+
+/* Empties a slot whose lock we hold. */
+static uint64_t bury(struct hami_region *map, uint32_t slot) {
+    ledger_finish(map, slot);
+    uint64_t returned = ledger_give(map, slot, UINT64_MAX);
+    __atomic_store_n(&map->slots[slot].pid, 0, __ATOMIC_RELEASE);
+    return returned;
+}
+
+static bool claimed(const struct hami_region *map, uint32_t slot) {
+    return __atomic_load_n(&map->slots[slot].pid, __ATOMIC_ACQUIRE) != 0;
+}
+
+static bool claim(struct region *region, bool of_the_dead) {
+    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
+        if (claimed(region->map, slot) == of_the_dead && lock_slot(region, slot, F_WRLCK)) {
+            bury(region->map, slot);
+            region->slot = (int)slot;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void sign(struct hami_slot *slot) {
+    struct stat status;
+    slot->pid_namespace = stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+    __atomic_store_n(&slot->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
+}
+
+bool region_join(struct region *region) {
+    if (region->slot >= 0)
+        return true;
+    if (!region_open(region))
+        return false;
+    if (!claim(region, false) && !claim(region, true))
+        return fail(region, "has no slot left for another process");
+    sign(&region->map->slots[region->slot]);
+    return true;
+}
+
+bool region_sweep(struct region *region) {
+    uint64_t returned = 0;
+    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
+        /* Our own lock would not keep us out. */
+        if ((int)slot == region->slot || !claimed(region->map, slot) || !lock_slot(region, slot, F_WRLCK))
+            continue;
+        returned += bury(region->map, slot);
+        lock_slot(region, slot, F_UNLCK);
+    }
+    return returned > 0;
+}
+
+void region_forget(struct region *region) {
+    if (region->map != NULL) {
+        munmap(region->map, sizeof *region->map);
+        close(region->file);
+    }
+    region->map = NULL;
+    region->file = -1;
+    region->slot = -1;
+}

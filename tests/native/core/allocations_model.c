@@ -1,0 +1,66 @@
+/*
+ * Compares the table of allocations with a model: an array of all keys that are in it.
+ *
+ * Usage: allocations_model SEED STEPS. Keys are chosen from few, so that they come and go and collide.
+ */
+#include "core/allocations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEYS 3000
+
+static struct allocations table;
+static uint64_t model[KEYS]; /* bytes of each key, 0: not there */
+static uint64_t given_back;
+static struct gpu gpu;
+
+/* Stands in for the share's accounting. */
+void gpu_give_back(struct gpu *of, uint64_t bytes) {
+    if (of != NULL)
+        given_back += bytes;
+}
+
+static uint64_t key_of(size_t index) {
+    return UINT64_C(0x7f0000000000) + index * UINT64_C(0x200000);
+}
+
+static int fail(const char *what, size_t index) {
+    fprintf(stderr, "key %zu: %s\n", index, what);
+    return 1;
+}
+
+static int add(size_t index) {
+    uint64_t bytes = 1 + (uint64_t)(random() % 1000000);
+    uint64_t stale = model[index];
+    given_back = 0;
+    if (!allocations_add(&table, (struct allocation){.key = key_of(index), .bytes = bytes, .gpu = &gpu}))
+        return fail("no memory", index);
+    model[index] = bytes;
+    return given_back == stale ? 0 : fail("the bytes of a replaced entry did not come back", index);
+}
+
+static int take_out(size_t index) {
+    struct allocation allocation;
+    uint64_t expected = model[index];
+    model[index] = 0;
+    if (allocations_remove(&table, key_of(index), &allocation) != (expected != 0))
+        return fail("present in only one of table and model", index);
+    return expected == 0 || allocation.bytes == expected ? 0 : fail("another size", index);
+}
+
+int main(int count, char **arguments) {
+    if (count != 3)
+        return 2;
+    srandom((unsigned int)atoi(arguments[1]));
+    int failures = 0;
+    for (long step = atol(arguments[2]); step > 0 && failures == 0; step--) {
+        size_t index = (size_t)random() % KEYS;
+        failures = random() % 2 == 0 ? add(index) : take_out(index);
+    }
+    for (size_t index = 0; index < KEYS && failures == 0; index++)
+        failures = take_out(index);
+    for (size_t part = 0; part < ALLOCATIONS_PARTS && failures == 0; part++)
+        failures = table.parts[part].count == 0 ? 0 : fail("an empty table counts entries", part);
+    return failures;
+}

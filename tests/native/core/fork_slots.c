@@ -1,0 +1,57 @@
+/*
+ * A share across a fork: prints what parent and child hold once both have taken some, and what is left after both.
+ *
+ * Usage: fork_slots FOLDER of a share.
+ */
+#include "core/ledger.h"
+#include "core/share.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *path(const char *folder, const char *name) {
+    char *joined = malloc(strlen(folder) + strlen(name) + 2);
+    if (joined == NULL)
+        exit(2);
+    sprintf(joined, "%s/%s", folder, name);
+    return joined;
+}
+
+static struct share *open_share(const char *folder) {
+    struct share *share = share_new(path(folder, HAMI_LIMITS_FILE), path(folder, HAMI_REGION_FILE));
+    if (share == NULL || limits_read(share->limits_path, &share->limits) != NULL)
+        exit(2);
+    return share;
+}
+
+static void print(const char *who, const struct share *share) {
+    printf("%s %" PRIu64 "\n", who, ledger_held(&share->region.map->slots[share->region.slot]));
+    fflush(stdout);
+}
+
+static void be_child(struct share *share) {
+    share_forget(share);
+    if (share_give(share, UINT64_MAX) != 0 || share_take(share, 2000, 2000) != 2000)
+        _exit(1);
+    print("child", share);
+    _exit(0);
+}
+
+int main(int count, char **arguments) {
+    if (count != 2)
+        return 2;
+    struct share *share = open_share(arguments[1]);
+    share_take(share, 1000, 1000);
+    print("parent", share);
+    if (fork() == 0)
+        be_child(share);
+    wait(NULL);
+    share_sweep(share);
+    share_give(share, UINT64_MAX);
+    printf("survivor %" PRIu64 "\n", share_look(share).used);
+    return 0;
+}

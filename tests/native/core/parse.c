@@ -1,0 +1,38 @@
+/* Runs a parser of libvgpu.so on one argument and prints what it understood, or fails. */
+#include "core/bytes.h"
+#include "core/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int print_number(bool understood, uint64_t number) {
+    if (understood)
+        printf("%" PRIu64 "\n", number);
+    return understood ? 0 : 1;
+}
+
+static int print_limits(const char *text) {
+    struct limits limits;
+    const char *problem = limits_parse(text, &limits);
+    if (problem != NULL) {
+        puts(problem);
+        return 1;
+    }
+    char gpu[UUID_TEXT_SIZE];
+    uuid_format(&limits.gpu, gpu);
+    printf("%s %" PRIu64 "\n", gpu, limits.memory);
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    uint64_t number;
+    if (count != 3)
+        return 2;
+    const char *text = arguments[2];
+    if (strcmp(arguments[1], "bytes") == 0)
+        return print_number(parse_bytes(text, &number), number);
+    if (strcmp(arguments[1], "number") == 0)
+        return print_number(parse_number(text, &number), number);
+    return print_limits(text);
+}

@@ -1,0 +1,82 @@
+"""Who gets which function: exports, dlsym in all its forms, cuGetProcAddress."""
+
+import json
+import sys
+
+import pytest
+
+from hami_dra.native import lib
+from tests.unit.vgpu.container import Container
+
+OURS = "libvgpu.so"
+
+
+def _table(container: Container) -> list[list[str]]:
+    return [line.split() for line in container.run(container.programs / "table").stdout.splitlines()]
+
+
+def test_nothing_but_hooked_functions_is_exported(container: Container) -> None:
+    listed = container.run(container.programs / "elf", lib("libvgpu.so")).stdout.splitlines()
+    exported = {line.split()[1] for line in listed if line.startswith("exports")}
+    assert exported == {row[2] for row in _table(container)} | {"dlsym", "dlvsym"}
+
+
+def _answers(container: Container, *driver: str, **environment: str) -> dict[str, str]:
+    done = container.run(container.programs / "linked", *driver, **environment)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("scope", ["local", "global"])
+def test_who_asks_the_driver_for_a_hooked_function_gets_ours(container: Container, scope: str) -> None:
+    answers = _answers(container, "libcuda.so.1", scope)
+    assert answers["handle"] == answers["default"] == answers["program"] == OURS
+    if scope == "global":
+        assert answers["next"] == answers["next-again"] == OURS
+
+
+@pytest.mark.parametrize("driver", [[], ["libcuda.so.1", "local"], ["libcuda.so.1", "global"]])
+def test_everything_else_is_answered_as_without_us(container: Container, driver: list[str]) -> None:
+    with_us, without_us = _answers(container, *driver), _answers(container, *driver, LD_PRELOAD="")
+    ours = {question for question, answer in with_us.items() if answer == OURS}
+    assert ours <= ({"handle", "default", "program", "next", "next-again"} if driver else set())
+    for question in with_us.keys() - ours:
+        assert with_us[question] == without_us[question], question
+    assert with_us["foreign"] == "libforeign.so"
+
+
+PROC_ADDRESSES = """
+import ctypes, json, sys
+
+cuda = ctypes.CDLL("libcuda.so.1")
+cuda.cuInit(0)
+answers = []
+for name, version, flags in json.loads(sys.argv[1]):
+    address, status, flags = ctypes.c_void_p(), ctypes.c_int(-1), ctypes.c_uint64(flags)
+    cuda.cuGetProcAddress_v2(name.encode(), ctypes.byref(address), version, flags, ctypes.byref(status))
+    exported = [s for s in (name, name + "_v2", name + "_ptsz") if hasattr(cuda, s)]
+    same = [s for s in exported if ctypes.cast(getattr(cuda, s), ctypes.c_void_p).value == address.value]
+    answers.append([same, status.value])
+print(json.dumps(answers))
+"""
+LEGACY, PER_THREAD = 1, 2
+FOUND, UNKNOWN, TOO_OLD = 0, 1, 2
+
+
+def test_cu_get_proc_address_answers_exactly_what_was_asked(container: Container) -> None:
+    questions = {
+        ("cuMemAlloc", 3020, LEGACY): (["cuMemAlloc_v2"], FOUND),
+        ("cuMemAlloc", 13000, PER_THREAD): (["cuMemAlloc_v2"], FOUND),
+        ("cuMemAlloc", 3000, LEGACY): ([], TOO_OLD),
+        ("cuMemAllocAsync", 12000, LEGACY): (["cuMemAllocAsync"], FOUND),
+        ("cuMemAllocAsync", 12000, PER_THREAD): (["cuMemAllocAsync_ptsz"], FOUND),
+        ("cuMemAllocAsync", 11010, PER_THREAD): ([], TOO_OLD),
+        ("cuGetProcAddress", 11030, LEGACY): (["cuGetProcAddress"], FOUND),
+        ("cuGetProcAddress", 12000, LEGACY): (["cuGetProcAddress_v2"], FOUND),
+        ("cuInit", 12000, LEGACY): (["cuInit"], FOUND),
+        ("cuNoSuchFunction", 12000, LEGACY): ([], UNKNOWN),
+    }
+    done = container.run(sys.executable, "-c", PROC_ADDRESSES, json.dumps([list(question) for question in questions]))
+    assert done.returncode == 0, done.stderr
+    answers = [tuple(answer) for answer in json.loads(done.stdout)]
+    assert answers == list(questions.values())

@@ -1,0 +1,107 @@
+"""Memory of one share: what is counted, shown and refused."""
+
+import pytest
+from msgspec.structs import replace
+
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
+
+WAYS_TO_FIND_FUNCTIONS = ["dlsym", "procaddress", "per-thread"]
+KINDS = ["alloc", "managed", "async", "create"]
+
+
+@pytest.mark.parametrize("how", WAYS_TO_FIND_FUNCTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_limit_fits_and_one_mib_more_does_not(container: Container, how: str, kind: str) -> None:
+    container.grant(0, 4 * GIB)
+    client = container.client(how)
+    assert client.allocate(4 * GIB + MIB, kind)[0] == OUT_OF_MEMORY
+    result, key = client.allocate(4 * GIB, kind)
+    assert result == SUCCESS
+    assert client.info() == (0, 4 * GIB)
+    assert client.allocate(MIB, kind)[0] == OUT_OF_MEMORY
+    assert client.release(key, kind) == SUCCESS
+    assert client.info() == (4 * GIB, 4 * GIB)
+    assert client.allocate(4 * GIB, kind)[0] == SUCCESS
+
+
+def test_the_padding_of_pitched_memory_counts(container: Container) -> None:
+    container.grant(0, 1024 * 1024)
+    client = container.client()
+    result, key = client.allocate(1024, "pitch")  # rows of 1000 bytes lie 1024 apart
+    assert result == SUCCESS
+    assert client.info() == (0, 1024 * 1024)
+    assert client.release(key) == SUCCESS
+    assert client.allocate(1025, "pitch")[0] == OUT_OF_MEMORY
+    assert client.used() == 0
+    assert container.used_on(0) == 0
+
+
+def test_what_the_driver_refuses_is_given_back(container: Container) -> None:
+    share = container.grant(0, 32 * GIB)  # more than the GPU has
+    client = container.client()
+    assert client.info() == (16 * GIB, 16 * GIB)
+    assert client.allocate(20 * GIB)[0] == OUT_OF_MEMORY
+    assert container.use(share) == {client.pid: 0}
+    assert client.allocate(16 * GIB)[0] == SUCCESS
+
+
+def test_freeing_what_is_unknown_or_freed_changes_nothing(container: Container) -> None:
+    container.grant(0, GIB)
+    client = container.client()
+    _, kept = client.allocate(MIB)
+    _, freed = client.allocate(MIB)
+    assert client.release(freed) == SUCCESS
+    assert client.release(freed) != SUCCESS
+    assert client.release(0x1234) != SUCCESS
+    assert client.used() == MIB
+    assert client.release(kept) == SUCCESS
+
+
+def test_sizes_at_the_edge_of_64_bits_are_refused(container: Container) -> None:
+    container.grant(0, GIB)
+    client = container.client()
+    client.allocate(MIB)
+    for size in (2**63, 2**64 - 1, 2**64 - MIB):
+        assert client.allocate(size)[0] == OUT_OF_MEMORY
+        assert client.allocate(size, "pitch")[0] == OUT_OF_MEMORY
+    assert client.used() == MIB
+
+
+def test_total_memory_is_the_limit(container: Container) -> None:
+    container.grant(0, 3 * GIB)
+    assert container.client().total() == 3 * GIB
+
+
+def test_a_gpu_without_a_share_is_left_alone(container: Container) -> None:
+    container.grant(0, GIB)
+    client = container.client()
+    assert client.ask("device - 1") == [SUCCESS]
+    assert client.info() == (16 * GIB, 16 * GIB)
+    assert client.allocate(16 * GIB)[0] == SUCCESS
+
+
+def test_two_shares_of_one_gpu_add_up(container: Container) -> None:
+    first, second = container.grant(0, 1 * GIB), container.grant(0, 2 * GIB)
+    client = container.client()
+    assert client.total() == 3 * GIB
+    result, key = client.allocate(3 * GIB)
+    assert result == SUCCESS
+    assert container.use(first) == {client.pid: 1 * GIB}
+    assert container.use(second) == {client.pid: 2 * GIB}
+    assert client.allocate(512)[0] == OUT_OF_MEMORY
+    assert client.release(key) == SUCCESS
+    assert client.allocate(3 * GIB + 512)[0] == OUT_OF_MEMORY
+    assert client.info() == (3 * GIB, 3 * GIB)
+
+
+def test_a_changed_limit_holds_for_running_processes(container: Container) -> None:
+    share = container.grant(0, 2 * GIB)
+    client = container.client()
+    _, key = client.allocate(2 * GIB)
+    container.write(replace(share, memory=1 * GIB))
+    assert client.info() == (0, 1 * GIB)
+    assert client.allocate(512)[0] == OUT_OF_MEMORY
+    assert client.release(key) == SUCCESS
+    assert client.allocate(1 * GIB + 512)[0] == OUT_OF_MEMORY
+    container.write(replace(share, memory=3 * GIB))
+    assert client.allocate(3 * GIB)[0] == SUCCESS

@@ -1,0 +1,116 @@
+"""Many processes in one share: they never exceed it together, and whoever dies leaves nothing behind."""
+
+import random
+import time
+
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Client, Container
+
+KILLS = 60
+NEWCOMER_DEADLINE_S = 2.0  # far above what it takes, far below what a wedged region would cost
+
+
+def test_racing_processes_fill_a_share_exactly(container: Container) -> None:
+    share = container.grant(0, 1000 * MIB)
+    clients = [container.client() for _ in range(8)]
+    for _ in range(5):
+        for client in clients:
+            client.send(f"fill - {MIB}")
+        pieces = [client.receive()[1] for client in clients]
+        assert sum(container.use(share).values()) == 1000 * MIB
+        assert sum(pieces) == container.used_on(0) // MIB == 1000
+        for client in clients:
+            client.kill()
+        clients = [container.client() for _ in range(8)]
+
+
+def test_threads_of_a_process_fill_and_empty_a_share(container: Container) -> None:
+    container.grant(0, 8 * MIB)
+    clients = [container.client() for _ in range(2)]
+    for client in clients:
+        client.send("hammer - 8 20000")
+    for client in clients:
+        assert client.receive() == [SUCCESS]
+    assert clients[0].used() == 0
+    assert container.used_on(0) == 0
+    assert clients[0].allocate(8 * MIB)[0] == SUCCESS
+
+
+def test_a_killed_process_is_reclaimed_by_whoever_needs_its_memory(container: Container) -> None:
+    container.grant(0, GIB)
+    survivor, victim = container.client(), container.client()
+    survivor.allocate(100 * MIB)
+    assert victim.allocate(GIB - 100 * MIB)[0] == SUCCESS
+    assert survivor.allocate(512)[0] == OUT_OF_MEMORY
+    victim.kill()
+    assert survivor.allocate(GIB - 100 * MIB)[0] == SUCCESS
+
+
+def test_a_killed_process_is_no_longer_shown(container: Container) -> None:
+    container.grant(0, GIB)
+    survivor, victim = container.client(), container.client()
+    survivor.allocate(MIB)
+    victim.allocate(500 * MIB)
+    assert survivor.used() == 501 * MIB
+    victim.kill()
+    deadline = time.monotonic() + NEWCOMER_DEADLINE_S
+    while survivor.used() != MIB:
+        assert time.monotonic() < deadline
+
+
+def test_kills_at_random_instants_leave_exact_accounts(container: Container) -> None:
+    share = container.grant(0, 64 * MIB)
+    survivor = container.client()
+    assert survivor.allocate(MIB)[0] == SUCCESS
+    victims: list[Client] = []
+    for _ in range(KILLS):
+        started = time.monotonic()
+        newcomer = container.client()
+        assert newcomer.allocate(512)[0] in (SUCCESS, OUT_OF_MEMORY)
+        assert time.monotonic() - started < NEWCOMER_DEADLINE_S
+        newcomer.send("hammer - 2 0")
+        victims.append(newcomer)
+        time.sleep(random.uniform(0, 0.005))  # a random instant of the hammering
+        if len(victims) == 3:
+            victims.pop(random.randrange(3)).kill()
+    for victim in victims:
+        victim.kill()
+    assert survivor.allocate(63 * MIB)[0] == SUCCESS
+    assert container.use(share) == {survivor.pid: 64 * MIB}
+    assert container.used_on(0) == 64 * MIB
+
+
+def test_slots_of_the_dead_are_used_again(container: Container) -> None:
+    share = container.grant(0, GIB)
+    for _ in range(5):
+        client = container.client()
+        client.allocate(MIB)
+        assert container.use(share) == {client.pid: MIB}
+        client.kill()
+    survivor = container.client()
+    assert survivor.allocate(GIB)[0] == SUCCESS
+    assert container.use(share) == {survivor.pid: GIB}
+
+
+def test_a_forked_child_leaves_its_parents_account_alone(container: Container) -> None:
+    share = container.grant(0, GIB)
+    parent = container.client()
+    assert parent.allocate(600 * MIB)[0] == SUCCESS
+    parent.ask(f"fork - {MIB}")  # CUDA does not work in a forked child: it allocates nothing
+    assert container.use(share)[parent.pid] == 600 * MIB
+    assert parent.used() == 600 * MIB
+
+
+def test_a_forked_child_takes_a_slot_of_its_own(container: Container) -> None:
+    share = container.grant(0, GIB)
+    done = container.run(container.programs / "fork_slots", container.folder(share))
+    assert done.stdout.split() == ["parent", "1000", "child", "2000", "survivor", "0"]
+
+
+def test_a_parents_slot_is_free_when_it_dies_before_its_child(container: Container) -> None:
+    container.grant(0, GIB)
+    survivor, parent = container.client(), container.client()
+    survivor.allocate(MIB)
+    parent.allocate(600 * MIB)
+    parent.ask(f"fork - {GIB}")  # allocates nothing: the child lives as long as its parent, and then some
+    parent.kill()
+    assert survivor.allocate(GIB - MIB)[0] == SUCCESS
