@@ -1,0 +1,92 @@
+"""A thin, typed client of the Kubernetes API, as far as a DRA driver needs it."""
+
+from .access import Access
+from .client import KubeClient
+from .codec import decode
+from .core import Event, EventSource, Node
+from .errors import (
+    AccessError,
+    ApiUnavailable,
+    Conflict,
+    Expired,
+    FieldsDropped,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NotFound,
+)
+from .meta import ObjectMeta, ObjectReference, OwnerReference
+from .publisher import SlicePublisher
+from .quantity import Quantity, QuantityError
+from .resource import (
+    AllocationResult,
+    CapacityRange,
+    CapacityRequestPolicy,
+    CapacityRequirements,
+    Device,
+    DeviceAllocationConfiguration,
+    DeviceAllocationResult,
+    DeviceAttribute,
+    DeviceCapacity,
+    DeviceClaim,
+    DeviceClaimConfiguration,
+    DeviceConstraint,
+    DeviceRequest,
+    DeviceRequestAllocationResult,
+    ExactDeviceRequest,
+    OpaqueDeviceConfiguration,
+    ResourceClaim,
+    ResourceClaimSpec,
+    ResourceClaimStatus,
+    ResourcePool,
+    ResourceSlice,
+    ResourceSliceSpec,
+)
+from .watch import WatchEvent
+
+__all__ = [
+    "Access",
+    "AccessError",
+    "AllocationResult",
+    "ApiUnavailable",
+    "CapacityRange",
+    "CapacityRequestPolicy",
+    "CapacityRequirements",
+    "Conflict",
+    "Device",
+    "DeviceAllocationConfiguration",
+    "DeviceAllocationResult",
+    "DeviceAttribute",
+    "DeviceCapacity",
+    "DeviceClaim",
+    "DeviceClaimConfiguration",
+    "DeviceConstraint",
+    "DeviceRequest",
+    "DeviceRequestAllocationResult",
+    "Event",
+    "EventSource",
+    "ExactDeviceRequest",
+    "Expired",
+    "FieldsDropped",
+    "Forbidden",
+    "Invalid",
+    "KubeClient",
+    "KubeError",
+    "Node",
+    "NotFound",
+    "ObjectMeta",
+    "ObjectReference",
+    "OpaqueDeviceConfiguration",
+    "OwnerReference",
+    "Quantity",
+    "QuantityError",
+    "ResourceClaim",
+    "ResourceClaimSpec",
+    "ResourceClaimStatus",
+    "ResourcePool",
+    "ResourceSlice",
+    "ResourceSliceSpec",
+    "SlicePublisher",
+    "WatchEvent",
+    "decode",
+]

@@ -1,0 +1,19 @@
+"""The feature gate DRAConsumableCapacity: what an API server silently drops while it is off."""
+
+from typing import Any
+
+
+def drop_consumable_capacity(thing: Any) -> Any:
+    """Return a slice or claim without the fields behind the gate."""
+    if isinstance(thing, list):
+        return [drop_consumable_capacity(element) for element in thing]
+    if isinstance(thing, dict):
+        return {key: drop_consumable_capacity(value) for key, value in thing.items() if not _gated(key, value)}
+    return thing
+
+
+def _gated(key: str, value: Any) -> bool:
+    """A request's `capacity` is behind the gate, a device's (which has no `requests`) is not."""
+    if key == "capacity":
+        return isinstance(value, dict) and "requests" in value
+    return key in ("allowMultipleAllocations", "requestPolicy", "shareID", "consumedCapacity")
