@@ -1,0 +1,16 @@
+"""What a node's GPUs are, from NVML, and what makes them visible in containers, from NVIDIA's container toolkit."""
+
+from .base_edits import BaseEdits, BaseEditsError, find_base_edits
+from .inventory import Gpu, read_inventory
+from .nvidia_ctk import NvidiaCtk
+from .nvml import NvmlUnavailableError
+
+__all__ = [
+    "BaseEdits",
+    "BaseEditsError",
+    "Gpu",
+    "NvidiaCtk",
+    "NvmlUnavailableError",
+    "find_base_edits",
+    "read_inventory",
+]

@@ -1,0 +1,113 @@
+"""Which GPUs a node has and what they are, read from NVML."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pynvml
+
+from .nvml import nvml
+from .pci import kernel_address, pcie_root
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_BRANDS = {
+    pynvml.NVML_BRAND_QUADRO: "Quadro",
+    pynvml.NVML_BRAND_TESLA: "Tesla",
+    pynvml.NVML_BRAND_NVS: "NVS",
+    pynvml.NVML_BRAND_GRID: "Grid",
+    pynvml.NVML_BRAND_GEFORCE: "GeForce",
+    pynvml.NVML_BRAND_TITAN: "Titan",
+    pynvml.NVML_BRAND_QUADRO_RTX: "QuadroRTX",
+    pynvml.NVML_BRAND_NVIDIA_RTX: "NvidiaRTX",
+    pynvml.NVML_BRAND_NVIDIA: "Nvidia",
+    pynvml.NVML_BRAND_GEFORCE_RTX: "GeForceRTX",
+    pynvml.NVML_BRAND_TITAN_RTX: "TitanRTX",
+}
+_ARCHITECTURES = {
+    pynvml.NVML_DEVICE_ARCH_KEPLER: "Kepler",
+    pynvml.NVML_DEVICE_ARCH_MAXWELL: "Maxwell",
+    pynvml.NVML_DEVICE_ARCH_PASCAL: "Pascal",
+    pynvml.NVML_DEVICE_ARCH_VOLTA: "Volta",
+    pynvml.NVML_DEVICE_ARCH_TURING: "Turing",
+    pynvml.NVML_DEVICE_ARCH_AMPERE: "Ampere",
+    pynvml.NVML_DEVICE_ARCH_ADA: "Ada Lovelace",
+    pynvml.NVML_DEVICE_ARCH_HOPPER: "Hopper",
+    pynvml.NVML_DEVICE_ARCH_BLACKWELL: "Blackwell",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU as NVML describes it; None stands for what this one does not tell.
+
+    `uuid` is its identity, `minor` the number of its device node. Its NVML index is left out on purpose: it changes.
+    `pci_address` is the kernel's form, `0000:3b:00.0`.
+    """
+
+    uuid: str
+    minor: int
+    memory_bytes: int
+    mig_enabled: bool = False
+    name: str | None = None
+    brand: str | None = None
+    architecture: str | None = None
+    compute_capability: str | None = None
+    driver_version: str | None = None
+    cuda_driver_version: str | None = None
+    pci_address: str | None = None
+    pcie_root: str | None = None
+
+
+def read_inventory(driver_root: Path) -> tuple[Gpu, ...]:
+    """The GPUs that the driver below `driver_root` manages, by minor number. Raises NvmlUnavailableError.
+
+    One whose identity or memory cannot be read is left out, with a line in the log.
+    """
+    with nvml(driver_root):
+        gpus = [_read_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    return tuple(sorted((gpu for gpu in gpus if gpu), key=lambda gpu: gpu.minor))
+
+
+def _read_gpu(index: int) -> Gpu | None:
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        return Gpu(
+            uuid=pynvml.nvmlDeviceGetUUID(handle),
+            minor=pynvml.nvmlDeviceGetMinorNumber(handle),
+            memory_bytes=pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+            **_description(handle),
+        )
+    except pynvml.NVMLError as error:
+        _log.warning("GPU %d of NVML is left out, its identity or memory cannot be read: %s", index, error)
+        return None
+
+
+def _description(handle: object) -> dict[str, Any]:
+    """What is good to know about a GPU; none of it is needed to share it."""
+    pci_info = _optional(pynvml.nvmlDeviceGetPciInfo, handle)
+    address = kernel_address(pci_info.busId) if pci_info else None
+    capability = _optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    cuda_version = _optional(pynvml.nvmlSystemGetCudaDriverVersion)
+    mig_mode, _ = _optional(pynvml.nvmlDeviceGetMigMode, handle) or (None, None)
+    return {
+        "mig_enabled": mig_mode == pynvml.NVML_DEVICE_MIG_ENABLE,
+        "name": _optional(pynvml.nvmlDeviceGetName, handle),
+        "brand": _BRANDS.get(_optional(pynvml.nvmlDeviceGetBrand, handle)),
+        "architecture": _ARCHITECTURES.get(_optional(pynvml.nvmlDeviceGetArchitecture, handle)),
+        "compute_capability": "{}.{}".format(*capability) if capability else None,
+        "driver_version": _optional(pynvml.nvmlSystemGetDriverVersion),
+        "cuda_driver_version": f"{cuda_version // 1000}.{cuda_version % 1000 // 10}" if cuda_version else None,
+        "pci_address": address,
+        "pcie_root": pcie_root(address) if address else None,
+    }
+
+
+def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
+    try:
+        return query(*arguments)
+    except pynvml.NVMLError:
+        return None

@@ -1,0 +1,1 @@
+"""The node agent: joins GPUs, shares, the kubelet and the API server."""

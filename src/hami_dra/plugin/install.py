@@ -1,0 +1,46 @@
+"""Puts on the host what containers use from there, each version in a folder of its own."""
+
+import filecmp
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def install(files: Iterable[Path], install_dir: Path) -> Path:
+    """Copy `files` into a folder below `install_dir` that is named by their content; return the folder.
+
+    A file that is there already and sound is left alone, for containers have it mapped. One that is not, as after a
+    power loss, is replaced and never written over. Raises OSError.
+    """
+    files = sorted(files, key=lambda file: file.name)
+    folder = install_dir / _version(files)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        installed = folder / file.name
+        if not (installed.is_file() and filecmp.cmp(file, installed, shallow=False)):
+            _replace(installed, file)
+    return folder
+
+
+def _version(files: Iterable[Path]) -> str:
+    digests = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digests.update(hashlib.file_digest(file, "sha256").digest())
+    return digests.hexdigest()[:16]
+
+
+def _replace(target: Path, source: Path) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o755)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink()
+        raise

@@ -1,0 +1,70 @@
+"""`hami-dra-plugin`: the node agent's process."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from hami_dra.gpu import BaseEditsError, NvmlUnavailableError
+from hami_dra.kube import AccessError, KubeClient
+from hami_dra.kubeletplugin import KubeletPlugin
+from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
+
+from .endpoint import serve_metrics
+from .locks import ClaimLocks
+from .metrics import ShareCollector
+from .node import NothingToShareError, read_node
+from .options import Options, parse_options
+from .prepare import ClaimPreparer
+from .publication import Publication
+from .slices import devices
+from .sweep import Sweeper
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; return the exit status."""
+    options = parse_options(sys.argv[1:], os.environ)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_run(options))
+    except (AccessError, BaseEditsError, NothingToShareError, NvmlUnavailableError, OSError) as error:
+        _log.error("cannot start: %s", error)
+        return 1
+    return 0
+
+
+async def _run(options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    node = await asyncio.to_thread(read_node, options)
+    files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
+    locks = ClaimLocks()
+    collector = ShareCollector(files.folders, node.gpus.values())
+    async with _kube_client(options) as kube, serve_metrics(collector, options.metrics_address):
+        driver = ClaimPreparer(kube, node, files, locks)
+        publication = Publication(kube, node.name, devices(node.gpus.values()))
+        async with (
+            KubeletPlugin(DRIVER_NAME, driver, plugin_dir=options.plugin_dir, registry_dir=options.registry_dir),
+            asyncio.TaskGroup() as tasks,
+        ):
+            _log.info("ready for the kubelet with %d GPUs", len(node.gpus))
+            jobs = [tasks.create_task(job) for job in (publication.run(), Sweeper(kube, files, locks).run())]
+            await stop.wait()
+            for job in jobs:
+                job.cancel()
+
+
+def _kube_client(options: Options) -> KubeClient:
+    if options.api_server:
+        return KubeClient.from_url(options.api_server)
+    if options.kubeconfig:
+        return KubeClient.from_kubeconfig(options.kubeconfig)
+    return KubeClient.from_cluster()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

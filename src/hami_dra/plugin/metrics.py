@@ -1,0 +1,57 @@
+"""What each share of the node was granted and uses, in Prometheus' terms."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from hami_dra.gpu import Gpu
+from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_use
+
+_LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
+
+
+class ShareCollector(Collector):
+    """Reads the share folders at each scrape."""
+
+    def __init__(self, folders: ShareFolders, gpus: Iterable[Gpu]) -> None:
+        self._folders = folders
+        self._memory_of = {gpu.uuid: gpu.memory_bytes for gpu in gpus}
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The three gauges, with a row for each share that could be read."""
+        granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share may use.")
+        used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
+        cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
+        for share in self._folders.shares():
+            try:
+                limits, in_use = self._read(share)
+            except (OSError, LimitsError):
+                continue  # removed while we read; a folder that stays broken is mended by the next prepare
+            labels = _label_values(share)
+            granted.add_metric(labels, limits.memory)
+            used.add_metric(labels, in_use)
+            cores.add_metric(labels, limits.cores)
+        return granted, used, cores
+
+    def _read(self, share: Share) -> tuple[Limits, int]:
+        folder = self._folders.path(share)
+        limits = Limits.parse((folder / LIMITS_FILE).read_text())
+        in_use = sum(process.used for process in read_use(folder / REGION_FILE))
+        # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
+        return limits, min(in_use, self._memory_of.get(share.gpu_uuid, limits.memory))
+
+
+def _gauge(name: str, meaning: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, labels=_LABELS)
+
+
+def _label_values(share: Share) -> tuple[str, ...]:
+    return (
+        share.claim_namespace,
+        share.claim_name,
+        share.claim_uid,
+        share.request,
+        share.share_id,
+        share.gpu_uuid,
+    )

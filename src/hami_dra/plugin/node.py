@@ -1,0 +1,72 @@
+"""What this node has to offer, found out once at start: GPUs, what makes them visible, and the installed library."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hami_dra.gpu import BaseEdits, Gpu, NvidiaCtk, find_base_edits, read_inventory
+from hami_dra.native import lib
+from hami_dra.shares import NodeEdits
+
+from .install import install
+from .options import Options
+from .slices import device_name
+
+_log = logging.getLogger(__name__)
+
+PRELOAD = Path(__file__).parent / "ld.so.preload"
+_ADMINISTRATORS_CDI_DIR = Path("/etc/cdi")
+
+
+class NothingToShareError(Exception):
+    """No GPU of this node can be shared; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuNode:
+    """This node: its GPUs by the name of their device, and what the CDI specs of all claims have in common."""
+
+    name: str
+    gpus: Mapping[str, Gpu]
+    edits: NodeEdits
+
+
+def read_node(options: Options) -> GpuNode:
+    """Install what containers need, and ask NVML and nvidia-ctk: seconds on a node whose GPUs sleep.
+
+    Raises NvmlUnavailableError, BaseEditsError, NothingToShareError, and OSError where installing fails.
+    """
+    program, hook = options.nvidia_ctk, options.nvidia_cdi_hook
+    installed = install([lib("libvgpu.so"), PRELOAD, *([hook] if hook else [])], options.install_dir)
+    nvidia_ctk = NvidiaCtk(program, installed / hook.name) if program and hook else None
+    gpus = _offered(read_inventory(options.driver_root))
+    base = find_base_edits(
+        gpus,
+        nvidia_ctk,
+        driver_root=options.driver_root,
+        host_driver_root=options.host_driver_root,
+        cdi_dirs=(options.cdi_dir, _ADMINISTRATORS_CDI_DIR),
+    )
+    visible = {device_name(gpu): gpu for gpu in gpus if gpu.uuid in base.by_gpu}
+    if not visible:
+        raise NothingToShareError("NVML lists no GPU on this node that can be shared, or none that has a CDI device")
+    return GpuNode(options.node_name, visible, _edits(base, installed, options.shares_dir))
+
+
+def _offered(gpus: Sequence[Gpu]) -> list[Gpu]:
+    for gpu in gpus:
+        if gpu.mig_enabled:
+            _log.warning("GPU %s is in MIG mode and is not offered: its memory can only be had by instance", gpu.uuid)
+    return [gpu for gpu in gpus if not gpu.mig_enabled]
+
+
+def _edits(base: BaseEdits, installed: Path, shares_dir: Path) -> NodeEdits:
+    return NodeEdits(
+        version=base.version,
+        common=base.common,
+        by_gpu=base.by_gpu,
+        library=installed / "libvgpu.so",
+        preload=installed / PRELOAD.name,
+        shares=shares_dir,
+    )

@@ -1,0 +1,104 @@
+"""The plugin's command line; each flag can also be given by an environment variable."""
+
+import argparse
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hami_dra.shares import DRIVER_NAME
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the plugin was told at start. The folders, but for `driver_root`, have the same path on the host."""
+
+    node_name: str
+    driver_root: Path
+    host_driver_root: Path
+    cdi_dir: Path
+    state_dir: Path
+    install_dir: Path
+    plugin_dir: Path
+    registry_dir: Path
+    metrics_address: tuple[str, int]
+    log_level: int
+    kubeconfig: Path | None
+    api_server: str | None
+    nvidia_ctk: Path | None
+    nvidia_cdi_hook: Path | None
+
+    @property
+    def shares_dir(self) -> Path:
+        """Where the share folders lie."""
+        return self.state_dir / "shares"
+
+
+def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
+    """Read the command line, then the environment, for each flag. Exits with status 2 and the reason for bad ones."""
+    parser = _Parser(environment)
+    flag = parser.flag
+    flag("node-name", str, environment.get("NODE_NAME"), "name of this node in the cluster; NODE_NAME says it too")
+    flag("driver-root", _absolute, "/", "where this process sees the root of NVIDIA's driver")
+    flag("host-driver-root", _absolute, None, "where the host has it (default: the same)")
+    flag("cdi-dir", _absolute, "/var/run/cdi", "folder of CDI specs that the container runtime watches")
+    flag("state-dir", _absolute, "/run/hami-dra", "folder of the share folders; best not on a disk")
+    flag("install-dir", _absolute, "/var/lib/hami-dra", "folder for what containers use from the host")
+    flag("plugin-dir", _absolute, f"/var/lib/kubelet/plugins/{DRIVER_NAME}", "folder of the driver's socket")
+    flag("registry-dir", _absolute, "/var/lib/kubelet/plugins_registry", "folder that the kubelet looks for drivers in")
+    flag("metrics-address", _address, "0.0.0.0:9400", "where /metrics and /healthz are served")
+    flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
+    flag("kubeconfig", _absolute, None, "how to reach the API server (default: the pod's service account)")
+    flag("api-server", str, None, "URL of an API server that asks for no credentials")
+    flag("nvidia-ctk", _absolute, shutil.which("nvidia-ctk"), "NVIDIA's container toolkit (default: from PATH)")
+    flag("nvidia-cdi-hook", _absolute, shutil.which("nvidia-cdi-hook"), "its hook program (default: from PATH)")
+    return parser.options(arguments)
+
+
+class _Parser:
+    """An argument parser in which every flag has an environment variable."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._parser = argparse.ArgumentParser(
+            prog="hami-dra-plugin",
+            description="DRA driver that shares NVIDIA GPUs between pods.",
+            epilog="A flag that is not given is taken from the environment: --cdi-dir from HAMI_DRA_CDI_DIR.",
+            allow_abbrev=False,
+        )
+
+    def flag(self, name: str, kind: Callable[[str], object], default: str | None, help_: str) -> None:
+        given = self._environment.get("HAMI_DRA_" + name.upper().replace("-", "_"), default)
+        shown = help_ if default is None or "default" in help_ else f"{help_} (default: {default})"
+        self._parser.add_argument(
+            f"--{name}", type=kind, default=given, help=shown, metavar=name.split("-")[-1].upper()
+        )
+
+    def options(self, arguments: Sequence[str]) -> Options:
+        values = vars(self._parser.parse_args(arguments))
+        if not values["node_name"]:
+            self._parser.error("--node-name is missing: in a DaemonSet, set NODE_NAME from spec.nodeName")
+        if values["kubeconfig"] and values["api_server"]:
+            self._parser.error("--kubeconfig and --api-server exclude each other")
+        values["host_driver_root"] = values["host_driver_root"] or values["driver_root"]
+        return Options(**values)
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).absolute()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isascii() and port.isdigit() and int(port) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _level(text: str) -> int:
+    if text not in _LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_LEVELS)}")
+    return logging.getLevelNamesMapping()[text.upper()]

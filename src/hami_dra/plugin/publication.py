@@ -1,0 +1,75 @@
+"""Keeps this node's GPUs published, and tells people what to do where the cluster does not allow it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from hami_dra.kube import (
+    Device,
+    Event,
+    EventSource,
+    FieldsDropped,
+    KubeClient,
+    KubeError,
+    ObjectMeta,
+    ObjectReference,
+    SlicePublisher,
+)
+from hami_dra.shares import DRIVER_NAME
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 5
+
+
+class Publication:
+    """The ResourceSlices of one node. Where they cannot be published they are tried again in intervals."""
+
+    def __init__(self, kube: KubeClient, node_name: str, devices: Sequence[Device]) -> None:
+        self._kube = kube
+        self._node_name = node_name
+        self._devices = devices
+        self._publisher = SlicePublisher(kube, DRIVER_NAME, node_name)
+
+    async def run(self) -> None:
+        """Publish, and keep it published until cancelled."""
+        told = ""
+        while (problem := await self._problem()) is not None:
+            if str(problem) != told:
+                _log.error("GPUs are not published: %s", problem)
+                told = str(problem)
+                if isinstance(problem, FieldsDropped):
+                    await self._tell(told)
+            await asyncio.sleep(_RETRY_SECONDS)
+        _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
+        await self._publisher.run()
+
+    async def _problem(self) -> KubeError | None:
+        try:
+            await self._publisher.publish(self._devices)
+        except KubeError as error:
+            return error
+        return None
+
+    async def _tell(self, message: str) -> None:
+        """Post an Event on the node, where an administrator looks who misses its devices."""
+        now = datetime.now(UTC)
+        try:
+            node = await self._kube.get_node(self._node_name)
+            await self._kube.create_event(
+                Event(
+                    metadata=ObjectMeta(generate_name=f"{self._node_name}.", namespace="default"),
+                    involved_object=ObjectReference(
+                        api_version="v1", kind="Node", name=self._node_name, uid=node.metadata.uid
+                    ),
+                    reason="FeatureGateOff",
+                    message=message,
+                    type="Warning",
+                    source=EventSource(component=DRIVER_NAME, host=self._node_name),
+                    first_timestamp=now,
+                    last_timestamp=now,
+                )
+            )
+        except KubeError as error:
+            _log.warning("no Event about it: %s", error)

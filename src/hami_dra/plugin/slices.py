@@ -1,0 +1,69 @@
+"""GPUs as the scheduler sees them: the devices of this node's ResourceSlices."""
+
+import re
+from collections.abc import Iterable
+
+from hami_dra.gpu import Gpu
+from hami_dra.kube import CapacityRange, CapacityRequestPolicy, Device, DeviceAttribute, DeviceCapacity, Quantity
+
+_MIB = Quantity(2**20)
+_PERCENT = Quantity(1)
+_LONGEST_STRING = 64
+
+
+def device_name(gpu: Gpu) -> str:
+    """The name of a GPU's device in its pool."""
+    return f"hami-gpu-{gpu.minor}"
+
+
+def devices(gpus: Iterable[Gpu]) -> tuple[Device, ...]:
+    """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler."""
+    return tuple(_device(gpu) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
+
+
+def _device(gpu: Gpu) -> Device:
+    return Device(
+        name=device_name(gpu),
+        attributes={name: attribute for name, attribute in _attributes(gpu).items() if attribute},
+        capacity={
+            "cores": _shareable(Quantity(100), step=_PERCENT),
+            "memory": _shareable(Quantity(gpu.memory_bytes), step=_MIB),
+        },
+        allow_multiple_allocations=True,
+    )
+
+
+def _attributes(gpu: Gpu) -> dict[str, DeviceAttribute | None]:
+    return {
+        "type": _string("hami-gpu"),
+        "uuid": _string(gpu.uuid),
+        "minor": DeviceAttribute(int_=gpu.minor),
+        "productName": _string(gpu.name),
+        "brand": _string(gpu.brand),
+        "architecture": _string(gpu.architecture),
+        "cudaComputeCapability": _version(gpu.compute_capability),
+        "driverVersion": _version(gpu.driver_version),
+        "cudaDriverVersion": _version(gpu.cuda_driver_version),
+        "pcieBusID": _string(gpu.pci_address),
+        "resource.kubernetes.io/pcieRoot": _string(gpu.pcie_root),
+    }
+
+
+def _shareable(whole: Quantity, step: Quantity) -> DeviceCapacity:
+    """A capacity of which a claim may have any number of steps, all where it asks for none.
+
+    The API server wants default and max to be min and a number of steps, so what is left below a step is not offered.
+    """
+    offered = Quantity(whole - whole % step)
+    policy = CapacityRequestPolicy(default=offered, valid_range=CapacityRange(min=step, max=offered, step=step))
+    return DeviceCapacity(value=offered, request_policy=policy)
+
+
+def _string(text: str | None) -> DeviceAttribute | None:
+    return DeviceAttribute(string=text[:_LONGEST_STRING]) if text else None
+
+
+def _version(text: str | None) -> DeviceAttribute | None:
+    """A semantic version: three numbers without leading zeros, as in 580.65.6 for driver 580.65.06."""
+    numbers = [str(int(number)) for number in re.findall("[0-9]+", text or "")][:3]
+    return DeviceAttribute(version=".".join([*numbers, "0", "0"][:3])) if numbers else None

@@ -1,0 +1,62 @@
+"""Removes what lies on the node for claims that are no longer there, whatever became of the call to unprepare them."""
+
+import asyncio
+import logging
+
+from hami_dra.kube import KubeClient, KubeError, NotFound, ResourceClaim
+from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share
+
+from .locks import ClaimLocks
+
+_log = logging.getLogger(__name__)
+
+_INTERVAL_SECONDS = 600
+
+
+class Sweeper:
+    """Asks the API server for each claim that has files here; what no claim accounts for goes."""
+
+    def __init__(self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks) -> None:
+        self._kube = kube
+        self._files = files
+        self._locks = locks
+
+    async def run(self) -> None:
+        """Sweep now and in intervals, until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except OSError as error:
+                _log.warning("stale files cannot be looked for: %s", error)
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def sweep(self) -> None:
+        """Look at every claim once. Where the API server does not answer, the files stay for the next time."""
+        for claim_uid in self._files.claim_uids():
+            async with self._locks.of(claim_uid):
+                try:
+                    if not await self._is_accounted_for(claim_uid):
+                        self._files.remove(claim_uid)
+                        _log.info("removed what was left of claim %s", claim_uid)
+                except (KubeError, OSError) as error:
+                    _log.warning("what lies here for claim %s stays for now: %s", claim_uid, error)
+
+    async def _is_accounted_for(self, claim_uid: str) -> bool:
+        shares = list(self._files.folders.shares(claim_uid))
+        if not shares:
+            # Whose it is cannot be told, so it stays while a container could use it: unprepare or a reboot removes it.
+            return self._files.is_usable(claim_uid)
+        try:
+            claim = await self._kube.get_claim(shares[0].claim_namespace, shares[0].claim_name)
+        except NotFound:
+            return False
+        return claim.metadata.uid == claim_uid and any(_holds(claim, share) for share in shares)
+
+
+def _holds(claim: ResourceClaim, share: Share) -> bool:
+    """Whether the claim's allocation is still the one that the share came from."""
+    allocation = claim.status.allocation
+    held = (DRIVER_NAME, share.pool, share.device, share.share_id)
+    return allocation is not None and any(
+        (result.driver, result.pool, result.device, result.share_id) == held for result in allocation.devices.results
+    )

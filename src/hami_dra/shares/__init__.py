@@ -1,0 +1,28 @@
+"""Shares of GPUs: the value, the folder that libvgpu.so obeys, and the CDI spec that brings it into a container."""
+
+from .cdi import NodeEdits, claim_spec, device_id
+from .claim_files import ClaimFiles
+from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders
+from .limits import Limits, LimitsError
+from .names import DRIVER_NAME
+from .region import ProcessUse, read_use
+from .share import Share
+from .spec_files import SpecFiles
+
+__all__ = [
+    "DRIVER_NAME",
+    "LIMITS_FILE",
+    "REGION_FILE",
+    "ClaimFiles",
+    "DamagedRegionError",
+    "Limits",
+    "LimitsError",
+    "NodeEdits",
+    "ProcessUse",
+    "Share",
+    "ShareFolders",
+    "SpecFiles",
+    "claim_spec",
+    "device_id",
+    "read_use",
+]

@@ -1,0 +1,127 @@
+"""The CDI spec of a claim: what its containers get of each share, joined to what makes the GPU itself visible."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .folder import REGION_FILE
+from .names import DRIVER_NAME
+from .share import Share
+
+KIND = f"{DRIVER_NAME}/share"
+
+LIBRARY_IN_CONTAINER = "/usr/local/vgpu/libvgpu.so"
+PRELOAD_IN_CONTAINER = "/etc/ld.so.preload"
+SHARES_IN_CONTAINER = "/run/hami-dra/shares"
+
+Edits = Mapping[str, Any]
+"""A `containerEdits` object, in CDI's own field names: NVIDIA's pass through whatever fields they have."""
+
+_OLDEST_VERSION = "0.5.0"  # since then a device's name may start with a digit, as a claim's UID may
+_MIB = 2**20
+_READ_ONLY = ("ro", "nosuid", "nodev", "rbind", "rprivate")
+_WRITABLE = ("rw", "nosuid", "nodev", "noexec", "rbind", "rprivate")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEdits:
+    """What the specs of all claims on a node have in common.
+
+    `version`, `common` and `by_gpu` (by UUID, in the order in which containers see the GPUs) make GPUs visible;
+    `library`, `preload` and `shares` are the host's paths of libvgpu.so, ld.so.preload and the share folders.
+    """
+
+    version: str
+    common: Edits
+    by_gpu: Mapping[str, Edits]
+    library: Path
+    preload: Path
+    shares: Path
+
+
+def device_id(share: Share) -> str:
+    """The fully qualified name of a share's CDI device."""
+    return f"{KIND}={share.name}"
+
+
+def claim_spec(shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
+    """The CDI spec of the claim that consists of `shares`: one device per share."""
+    return {
+        "cdiVersion": max(node.version, _OLDEST_VERSION, key=_version_key),
+        "kind": KIND,
+        "devices": [_device(share, shares, node) for share in shares],
+        "containerEdits": merge(node.common, _claim_edits(shares[0].claim_uid, node)),
+    }
+
+
+def _device(share: Share, shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
+    edits = merge(node.by_gpu[share.gpu_uuid], _share_edits(share, shares, node))
+    return {"name": share.name, "containerEdits": edits}
+
+
+def merge(first: Edits, second: Edits) -> dict[str, Any]:
+    """Join two edits: lists are joined without repetitions, of anything else the second's wins."""
+    merged = dict(first)
+    for field, value in second.items():
+        if isinstance(value, list):
+            present = list(merged.get(field, ()))
+            merged[field] = present + [item for item in value if item not in present]
+        else:
+            merged[field] = value
+    return merged
+
+
+def _claim_edits(claim_uid: str, node: NodeEdits) -> Edits:
+    """What all containers of a claim get: the library, and what the environment says once."""
+    return {
+        "env": [
+            # The NVIDIA container runtime in its old mode would add every GPU that an image's variable names.
+            "NVIDIA_VISIBLE_DEVICES=void",
+            # Where an upstream libvgpu.so keeps its own region. Ours has none: a share's folder holds it.
+            f"CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp/hami-core-{claim_uid}.cache",
+        ],
+        "mounts": [
+            _mount(node.library, LIBRARY_IN_CONTAINER, _READ_ONLY),
+            _mount(node.preload, PRELOAD_IN_CONTAINER, _READ_ONLY),
+        ],
+    }
+
+
+def _share_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Edits:
+    folder = node.shares / share.name
+    in_container = f"{SHARES_IN_CONTAINER}/{share.name}"
+    return {
+        "env": _limits_environment(share.gpu_uuid, shares, node.by_gpu),
+        "mounts": [
+            _mount(folder, in_container, _READ_ONLY),
+            _mount(folder / REGION_FILE, f"{in_container}/{REGION_FILE}", _WRITABLE),
+        ],
+    }
+
+
+def _limits_environment(gpu_uuid: str, shares: Sequence[Share], visible_order: Iterable[str]) -> list[str]:
+    """HAMi-core's environment contract for one GPU of a claim; ours only heeds it where no share folder is.
+
+    The GPU's index is its position among the claim's GPUs. A container that names some of the claim's requests sees
+    fewer GPUs, so the index may be of none: for it stands the variable without an index, which is never unlimited.
+    """
+    of_claim = {share.gpu_uuid for share in shares}
+    index = [uuid for uuid in visible_order if uuid in of_claim].index(gpu_uuid)
+    together = [share for share in shares if share.gpu_uuid == gpu_uuid]
+    cores = min(sum(share.cores for share in together), 100)
+    memory = f"{sum(share.memory for share in together) // _MIB}m"
+    return [
+        f"CUDA_DEVICE_SM_LIMIT_{index}={cores}",
+        f"CUDA_DEVICE_SM_LIMIT={cores}",
+        f"CUDA_DEVICE_MEMORY_LIMIT_{index}={memory}",
+        f"CUDA_DEVICE_MEMORY_LIMIT={memory}",
+    ]
+
+
+def _mount(host: Path, container: str, options: Sequence[str]) -> dict[str, Any]:
+    return {"hostPath": str(host), "containerPath": container, "options": list(options)}
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

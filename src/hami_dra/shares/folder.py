@@ -1,0 +1,121 @@
+"""Share folders: what the plugin lays out for libvgpu.so, one folder per share."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from . import region
+from .files import names_in, remove_tree, replace_file
+from .limits import Limits
+from .share import Share
+
+LIMITS_FILE = "limits"
+REGION_FILE = "region"
+SHARE_FILE = "share.json"
+
+_REGION_MODE = 0o666  # the tenant's processes may run as any user
+_UID_LENGTH = 36  # Kubernetes' UIDs are UUIDs
+
+
+class DamagedRegionError(Exception):
+    """A region was spoilt by processes that still use it, so it can neither be trusted nor replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFolders:
+    """All share folders of a node, below `root`. Names that start with a dot are unfinished or doomed folders."""
+
+    root: Path
+
+    def path(self, share: Share) -> Path:
+        """Where the folder of a share lies on the host."""
+        return self.root / share.name
+
+    def ensure(self, share: Share) -> None:
+        """Make the share's folder, or mend it where something is missing or different.
+
+        The region of a share in use stays as it is. Raises DamagedRegionError, and OSError.
+        """
+        if self.path(share).is_dir():
+            self._mend(share)
+        else:
+            self._make(share)
+
+    def shares(self, claim_uid: str | None = None) -> Iterator[Share]:
+        """The shares (of one claim, or all) that have a folder; one whose share.json cannot be read is left out."""
+        for name in names_in(self.root):
+            if not name.startswith(".") and claim_uid in (None, _claim_uid(name)):
+                try:
+                    yield msgspec.json.decode((self.root / name / SHARE_FILE).read_bytes(), type=Share)
+                except (OSError, msgspec.DecodeError):
+                    continue
+
+    def claim_uids(self) -> set[str]:
+        """The claims that anything here belongs to, unfinished folders included."""
+        return {_claim_uid(name) for name in names_in(self.root)}
+
+    def remove_claim(self, claim_uid: str, *, keep: frozenset[str] = frozenset()) -> None:
+        """Remove whatever belongs to a claim, but for the folders named in `keep`."""
+        for name in names_in(self.root):
+            if _claim_uid(name) == claim_uid and name not in keep:
+                remove_tree(self.root / name)
+
+    def _make(self, share: Share) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{share.name}.", dir=self.root))
+        try:
+            unfinished.chmod(0o755)
+            for name, content, mode in _contents(share):
+                (unfinished / name).write_bytes(content)
+                (unfinished / name).chmod(mode)
+            unfinished.replace(self.path(share))
+        except BaseException:
+            remove_tree(unfinished)
+            raise
+
+    def _mend(self, share: Share) -> None:
+        folder = self.path(share)
+        _mend_region(folder / REGION_FILE)
+        if _differs(folder / LIMITS_FILE, _limits(share)) or _differs(folder / SHARE_FILE, _identity(share)):
+            # share.json says the limits too and comes last: whoever dies before that, the next one does all of it.
+            replace_file(folder / LIMITS_FILE, _limits(share))
+            region.raise_generation(folder / REGION_FILE)
+            replace_file(folder / SHARE_FILE, _identity(share))
+
+
+def _contents(share: Share) -> Iterator[tuple[str, bytes, int]]:
+    yield LIMITS_FILE, _limits(share), 0o644
+    yield REGION_FILE, region.empty(), _REGION_MODE
+    yield SHARE_FILE, _identity(share), 0o644
+
+
+def _limits(share: Share) -> bytes:
+    return Limits.of(share).render().encode()
+
+
+def _identity(share: Share) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(share)) + b"\n"
+
+
+def _differs(path: Path, wanted: bytes) -> bool:
+    return not path.exists() or path.read_bytes() != wanted
+
+
+def _mend_region(path: Path) -> None:
+    if path.exists():
+        if region.is_intact(path):
+            return
+        if region.is_in_use(path):
+            raise DamagedRegionError(
+                f"{path} was damaged by a process that still uses this share: delete the pods of the claim, "
+                "then it is made anew"
+            )
+    replace_file(path, region.empty(), _REGION_MODE)
+
+
+def _claim_uid(name: str) -> str:
+    """The claim UID at the start of a folder's name: `<claimUID>-<shareID>`, perhaps after a dot."""
+    return name.lstrip(".")[:_UID_LENGTH]

@@ -1,0 +1,3 @@
+"""The name of the driver, which everything of ours on a node and in the cluster bears."""
+
+DRIVER_NAME = "hami-core-gpu.project-hami.io"

@@ -1,0 +1,27 @@
+"""The Share: what one allocation result of a claim grants on one GPU."""
+
+import msgspec
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A claim's part of one GPU. A claim is a list of shares; two of them may lie on the same GPU.
+
+    `cores` is percent of the GPU's time, 1 to 100; `memory` is bytes. `request` is as the allocation names it,
+    `main/sub` where an alternative was taken. Its JSON form is the share folder's `share.json`.
+    """
+
+    claim_namespace: str
+    claim_name: str
+    claim_uid: str
+    request: str
+    share_id: str
+    pool: str
+    device: str
+    gpu_uuid: str
+    cores: int
+    memory: int
+
+    @property
+    def name(self) -> str:
+        """The name of its CDI device and of its folder, never used again for another share."""
+        return f"{self.claim_uid}-{self.share_id}"

@@ -1,0 +1,51 @@
+"""The CDI spec files of claims, in a folder that container runtimes watch."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .files import names_in, replace_file
+from .names import DRIVER_NAME
+
+_PREFIX = f"{DRIVER_NAME}-"
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFiles:
+    """One file per claim, named by its UID, beside other vendors' files."""
+
+    cdi_dir: Path
+
+    def path(self, claim_uid: str) -> Path:
+        """Where the spec of a claim lies."""
+        return self.cdi_dir / f"{_PREFIX}{claim_uid}{_SUFFIX}"
+
+    def ensure(self, claim_uid: str, spec: Mapping[str, Any]) -> None:
+        """Make a claim's file say `spec`; one that says it already is not touched, since runtimes read it anew."""
+        path = self.path(claim_uid)
+        content = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+        if not path.exists() or path.read_bytes() != content:
+            self.cdi_dir.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+
+    def remove_claim(self, claim_uid: str) -> None:
+        """Remove a claim's file and what writing it may have left unfinished."""
+        for name, owner in self._files():
+            if owner == claim_uid:
+                (self.cdi_dir / name).unlink(missing_ok=True)
+
+    def claim_uids(self) -> set[str]:
+        """The claims that any file here belongs to."""
+        return {owner for _, owner in self._files()}
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Name and claim UID of each of our files, finished (`….json`) or not (`.….json.xyz`)."""
+        for name in names_in(self.cdi_dir):
+            if name.lstrip(".").startswith(_PREFIX):
+                owner, ours, _ = name.lstrip(".").removeprefix(_PREFIX).partition(_SUFFIX)
+                if ours:
+                    yield name, owner

@@ -1,0 +1,37 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hami_dra.kube import KubeClient
+from hami_dra.local.apiserver import ApiServer
+from hami_dra.local.kubelet import Kubelet
+from hami_dra.sim import Machine, create_machine, simulated_gpus
+from tests.integration.test_plugin.node import GIB, NAME, Node
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A simulated machine with two GPUs of 16 GiB; the plugin leaves nothing on it."""
+    return create_machine(tmp_path_factory.mktemp("machine"), simulated_gpus(2, memory_bytes=16 * GIB))
+
+
+@pytest.fixture
+async def idle_node(tmp_path: Path, machine: Machine) -> AsyncIterator[Node]:
+    """A node on which the plugin has not been started."""
+    registry = tmp_path / "registry"
+    registry.mkdir()
+    async with ApiServer() as api, KubeClient.from_url(api.url) as kube, Kubelet(registry) as kubelet:
+        api.add_node(NAME)
+        node = Node(tmp_path, machine, api, kube, kubelet)
+        try:
+            yield node
+        finally:
+            await node.end()
+
+
+@pytest.fixture
+async def node(idle_node: Node) -> Node:
+    """A node with a plugin that is registered."""
+    await idle_node.start()
+    return idle_node

@@ -1,0 +1,103 @@
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.local.runtime import local_environment
+from tests.integration.test_plugin.node import GIB, Node, share
+
+TAKE_ALL = """
+import sys
+from hami_dra.local.probe import Driver
+driver = Driver()
+for ordinal in range(driver.device_count()):
+    driver.enter(ordinal)
+    free, total = driver.memory()
+    driver.allocate(free)
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+async def metrics(node: Node) -> dict[tuple[str, str, str], float]:
+    """The value of each sample, by metric, claim and request."""
+    families = text_string_to_metric_families(await node.get("/metrics"))
+    samples = [sample for family in families for sample in family.samples]
+    return {(each.name, each.labels["claim"], each.labels["request"]): each.value for each in samples}
+
+
+@asynccontextmanager
+async def tenant(node: Node, claim: ClaimRef, scratch: Path) -> AsyncIterator[None]:
+    """A real CUDA process that holds all the memory that it may have on each GPU of a claim."""
+    names = [device.cdi_device_ids[0] for device in await node.prepared(claim)]
+    scratch.mkdir()
+    environment = os.environ | local_environment(names, cdi_dir=node.cdi_dir, scratch=scratch)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", TAKE_ALL),
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout
+        assert await process.stdout.readline() == b"taken\n"
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(node: Node, tmp_path: Path) -> None:
+    idle = await node.claim("idle", share("gpu", 0, cores=10, memory=GIB))
+    busy = await node.claim("busy", share("gpu-0", 0), share("gpu-1", 1, cores=60, memory=8 * GIB))
+    await node.prepared(idle)
+    async with tenant(node, busy, tmp_path / "tenant"):
+        assert await metrics(node) == {
+            ("hami_dra_share_memory_granted_bytes", "idle", "gpu"): GIB,
+            ("hami_dra_share_memory_granted_bytes", "busy", "gpu-0"): 4 * GIB,
+            ("hami_dra_share_memory_granted_bytes", "busy", "gpu-1"): 8 * GIB,
+            ("hami_dra_share_memory_used_bytes", "idle", "gpu"): 0,
+            ("hami_dra_share_memory_used_bytes", "busy", "gpu-0"): 4 * GIB,
+            ("hami_dra_share_memory_used_bytes", "busy", "gpu-1"): 8 * GIB,
+            ("hami_dra_share_cores_granted_percent", "idle", "gpu"): 10,
+            ("hami_dra_share_cores_granted_percent", "busy", "gpu-0"): 30,
+            ("hami_dra_share_cores_granted_percent", "busy", "gpu-1"): 60,
+        }
+    assert (await metrics(node))["hami_dra_share_memory_used_bytes", "busy", "gpu-0"] == 0
+    await node.unprepare(busy)
+    assert {claim for _, claim, _ in await metrics(node)} == {"idle"}
+
+
+async def test_whose_share_it_is_stands_in_the_labels(node: Node) -> None:
+    granted = share("gpu", 1)
+    claim = await node.claim("single", granted)
+    await node.prepared(claim)
+    families = {family.name: family for family in text_string_to_metric_families(await node.get("/metrics"))}
+    (sample,) = families["hami_dra_share_memory_used_bytes"].samples
+    assert sample.labels == {
+        "namespace": "team",
+        "claim": "single",
+        "claim_uid": claim.uid,
+        "request": "gpu",
+        "share_id": granted.share_id,
+        "gpu_uuid": node.gpu_uuid("hami-gpu-1"),
+    }
+
+
+async def test_what_a_tenant_writes_into_its_region_is_not_believed(node: Node) -> None:
+    claim = await node.claim("single", share("gpu", 0))
+    await node.prepared(claim)
+    (path,) = (path for path in node.files(claim) if path.name == "region")
+    path.write_bytes(b"\xff" * 100)
+    assert (await metrics(node))["hami_dra_share_memory_used_bytes", "single", "gpu"] == 0
+    path.with_name("limits").unlink()
+    assert await metrics(node) == {}
+
+
+async def test_it_says_that_it_lives(node: Node) -> None:
+    assert await node.get("/healthz") == "ok\n"

@@ -1,0 +1,103 @@
+import asyncio
+import json
+import subprocess
+
+import pytest
+
+from hami_dra.kubeletplugin import ClaimError
+from tests.integration.test_plugin.node import DRIVER, GIB, NAME, Node, share, until
+
+
+async def test_slice_offers_the_gpus(node: Node) -> None:
+    async with asyncio.timeout(10):
+        while not (slices := await node.kube.list_slices(driver=DRIVER, node=NAME)):
+            await asyncio.sleep(0.01)
+    (published,) = slices
+    assert (published.spec.pool.name, published.spec.node_name) == (NAME, NAME)
+    assert [device.name for device in published.spec.devices] == ["hami-gpu-0", "hami-gpu-1"]
+    for device, gpu in zip(published.spec.devices, node.machine.gpus, strict=True):
+        assert device.attributes["uuid"].string == gpu.uuid
+        assert device.attributes["productName"].string == gpu.model.name
+        assert device.attributes["cudaComputeCapability"].version == f"{gpu.model.compute_capability}.0"
+        assert device.attributes["driverVersion"].version == "580.65.6"
+        assert device.capacity["memory"].value == 16 * GIB
+
+
+async def test_gate_off_is_told_where_people_look_and_nothing_is_granted_until_it_is_on(idle_node: Node) -> None:
+    node = idle_node
+    node.api.consumable_capacity = False
+    await node.start()
+    await until(lambda: node.events() != [], "an Event")
+    (event,) = node.events()
+    assert event["involvedObject"]["kind"] == "Node"
+    assert event["involvedObject"]["name"] == NAME
+    assert event["type"] == "Warning"
+    assert "enable the feature gate DRAConsumableCapacity in kube-apiserver" in event["message"]
+    assert event["message"] in node.log.read_text()
+    assert await node.kube.list_slices() == []
+    claim = await node.claim("single", share("gpu", 0))
+    (refusal,) = await node.prepare(claim)
+    assert isinstance(refusal, ClaimError)
+    assert "enable the feature gate DRAConsumableCapacity" in str(refusal)
+    assert node.files(claim) == []
+    node.api.consumable_capacity = True
+    await until(lambda: "published 2 GPUs" in node.log.read_text(), "slices")
+    assert len(await node.kube.list_slices()) == 1
+    assert len(node.events()) == 1
+
+
+async def test_sigterm_ends_it_cleanly_and_keeps_what_containers_use(node: Node) -> None:
+    claim = await node.claim("single", share("gpu", 0))
+    await node.prepared(claim)
+    files = node.files(claim)
+    assert await node.stop() == 0
+    assert list(node.registry_dir.iterdir()) == []
+    assert node.files(claim) == files
+    assert "Traceback" not in node.log.read_text()
+
+
+async def test_api_server_away_fails_claims_with_the_reason_and_stops_nothing_else(node: Node) -> None:
+    claim = await node.claim("single", share("gpu", 0))
+    other = await node.claim("other", share("gpu", 0))
+    await node.prepared(claim)
+    await node.api.__aexit__()
+    (refusal,) = await node.prepare(other)
+    assert isinstance(refusal, ClaimError)
+    assert node.files(other) == []
+    await node.unprepare(claim)
+    assert node.files(claim) == []
+    assert await node.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [
+        ("--driver-root=/nonexistent", "no libnvidia-ml.so.1 below /nonexistent: install NVIDIA's driver"),
+        ("--cdi-dir=/nonexistent", "install the NVIDIA Container Toolkit"),
+        ("--kubeconfig=/nonexistent", "/nonexistent"),
+        ("--install-dir=/proc/nonexistent", "/proc/nonexistent"),
+    ],
+)
+def test_what_it_cannot_start_without_is_one_clear_line(idle_node: Node, flag: str, reason: str) -> None:
+    node = idle_node
+    command = node.command()
+    if "kubeconfig" in flag:
+        command = [each for each in command if "--api-server" not in each]
+    ended = subprocess.run([*command, flag], env=node.environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert "cannot start: " in last
+    assert reason in last
+    assert "Traceback" not in ended.stderr
+
+
+async def test_node_whose_gpus_have_no_cdi_devices_has_nothing_to_share(idle_node: Node) -> None:
+    spec = {"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": []}
+    (idle_node.cdi_dir / "nvidia.json").write_text(json.dumps(spec))
+    plugin = await asyncio.create_subprocess_exec(
+        *idle_node.command(), env=idle_node.environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, log = await plugin.communicate()
+    assert plugin.returncode == 1
+    assert f"GPU {idle_node.gpu_uuid('hami-gpu-0')} (/dev/nvidia0) has no CDI device" in log.decode()
+    assert "cannot start: NVML lists no GPU on this node that can be shared" in log.decode()

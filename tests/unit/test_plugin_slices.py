@@ -1,0 +1,85 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hami_dra.gpu import Gpu
+from hami_dra.kube import DeviceAttribute
+from hami_dra.plugin.slices import device_name, devices
+
+MIB = 2**20
+GPU = Gpu(
+    uuid="GPU-8f0f6b1e-0000-4000-8000-000000000001",
+    minor=1,
+    memory_bytes=16 * 2**30 + 12345,
+    name="NVIDIA L4",
+    brand="Nvidia",
+    architecture="Ada Lovelace",
+    compute_capability="8.9",
+    driver_version="580.65.06",
+    cuda_driver_version="13.0",
+    pci_address="0000:3b:00.0",
+    pcie_root="pci0000:3a",
+)
+BARE = Gpu(uuid="GPU-0", minor=0, memory_bytes=2**30)
+
+
+def test_device_has_the_names_that_classes_and_claims_ask_for() -> None:
+    (device,) = devices([GPU])
+    assert device.name == device_name(GPU) == "hami-gpu-1"
+    assert device.allow_multiple_allocations
+    assert device.attributes == {
+        "type": DeviceAttribute(string="hami-gpu"),
+        "uuid": DeviceAttribute(string=GPU.uuid),
+        "minor": DeviceAttribute(int_=1),
+        "productName": DeviceAttribute(string="NVIDIA L4"),
+        "brand": DeviceAttribute(string="Nvidia"),
+        "architecture": DeviceAttribute(string="Ada Lovelace"),
+        "cudaComputeCapability": DeviceAttribute(version="8.9.0"),
+        "driverVersion": DeviceAttribute(version="580.65.6"),
+        "cudaDriverVersion": DeviceAttribute(version="13.0.0"),
+        "pcieBusID": DeviceAttribute(string="0000:3b:00.0"),
+        "resource.kubernetes.io/pcieRoot": DeviceAttribute(string="pci0000:3a"),
+    }
+
+
+def test_gpu_that_tells_nothing_more_is_published_without_it() -> None:
+    (device,) = devices([BARE])
+    assert set(device.attributes) == {"type", "uuid", "minor"}
+
+
+def test_order_is_that_of_minor_numbers() -> None:
+    assert devices([GPU, BARE]) == devices([BARE, GPU])
+    assert [device.name for device in devices([GPU, BARE])] == ["hami-gpu-0", "hami-gpu-1"]
+
+
+@given(st.integers(MIB, 2**40))
+def test_capacities_obey_the_api_servers_rules(memory: int) -> None:
+    (device,) = devices([Gpu(uuid="GPU-0", minor=0, memory_bytes=memory)])
+    assert set(device.capacity) == {"cores", "memory"}
+    assert device.capacity["cores"].value == 100
+    assert memory - MIB < device.capacity["memory"].value <= memory
+    for capacity, step in ((device.capacity["cores"], 1), (device.capacity["memory"], MIB)):
+        policy = capacity.request_policy
+        assert policy
+        assert policy.valid_range
+        assert (policy.valid_range.min, policy.valid_range.step) == (step, step)
+        for bound in (policy.default, policy.valid_range.max):
+            assert bound == capacity.value
+            assert (bound - policy.valid_range.min) % step == 0
+
+
+SEMVER = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
+
+
+@pytest.mark.parametrize("text", ["580.65.06", "9.0", "13", "535.104.05-rc1", "1.2.3.4"])
+def test_versions_are_semantic(text: str) -> None:
+    (device,) = devices([Gpu(uuid="GPU-0", minor=0, memory_bytes=MIB, driver_version=text)])
+    assert SEMVER.fullmatch(device.attributes["driverVersion"].version or "")
+
+
+def test_long_text_is_cut_to_what_an_attribute_holds() -> None:
+    (device,) = devices([Gpu(uuid="GPU-0", minor=0, memory_bytes=MIB, name="x" * 100, driver_version="unknown")])
+    assert device.attributes["productName"].string == "x" * 64
+    assert "driverVersion" not in device.attributes

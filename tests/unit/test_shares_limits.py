@@ -1,0 +1,54 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hami_dra.shares import Limits, LimitsError
+
+UUIDS = st.uuids().map(lambda uuid: f"GPU-{uuid}")
+LIMITS = st.builds(
+    Limits,
+    gpu_uuid=UUIDS,
+    memory=st.integers(0, 2**63 - 1),
+    cores=st.integers(1, 100),
+    policy=st.sampled_from(["hard", "work-conserving"]),
+)
+TEXT = Limits(gpu_uuid="GPU-1", memory=4096, cores=30, policy="hard").render()
+
+
+def test_text_is_the_contract_of_share_h() -> None:
+    assert TEXT == "version 1\ngpu GPU-1\nmemory 4096\ncores 30\npolicy hard\n"
+
+
+@given(LIMITS)
+def test_what_is_written_is_read(limits: Limits) -> None:
+    assert Limits.parse(limits.render()) == limits
+
+
+def test_keys_of_a_newer_plugin_are_passed_over() -> None:
+    assert Limits.parse(TEXT + "window 3 10\n") == Limits.parse(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "version is missing"),
+        (TEXT.replace("memory 4096\n", ""), "memory is missing"),
+        (TEXT.replace("memory 4096", "memory"), "memory is missing"),
+        (TEXT.replace("4096", "4g"), "memory is '4g', not a number"),
+        (TEXT.replace("4096", "-1"), "memory is '-1', not a number"),
+        (TEXT.replace("30", "³"), "cores is '³', not a number"),
+        (TEXT.replace("version 1", "version 2"), "version 2 is not known"),
+        (TEXT + "cores 100\n", "cores stands twice"),
+    ],
+)
+def test_anything_doubtful_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(LimitsError, match=reason):
+        Limits.parse(text)
+
+
+@given(st.text())
+def test_no_text_gives_anything_but_limits_or_their_error(text: str) -> None:
+    with suppress(LimitsError):
+        Limits.parse(text)
