@@ -20,7 +20,7 @@ demo: build ## the whole story without a cluster, on simulated GPUs
 
 build: $(VENV)/.installed ## compile native/ into build/lib and generate the protocol messages
 	@$(BIN)/python tools/generate_protos.py
-	@$(MAKE) --no-print-directory -s -C native OUT=$(CURDIR)/build/lib ZIGCC="$(CURDIR)/$(BIN)/python -m ziglang cc"
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib ZIGCC="$(CURDIR)/$(BIN)/python -m ziglang cc"
 	@ln -sfn ../../build/lib src/hami_dra/lib
 
 test: build $(VENV)/.test ## unit and integration tests
@@ -40,6 +40,10 @@ format: $(VENV)/.lint ## lay out Python and C
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(C_FILES)
+
+image: build $(VENV)/.test ## build/image/*.tar: the driver's image, and that of the examples' pods
+	$(BIN)/python -m deploy.image.build
+	$(BIN)/python -m tests.e2e.client
 
 wheel: $(VENV)/.installed ## dist/hami_dra-*.whl, the libraries compiled in
 	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
@@ -61,4 +65,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e lint format wheel clean
+.PHONY: help demo build test e2e lint format image wheel clean

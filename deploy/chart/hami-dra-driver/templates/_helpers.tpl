@@ -1,0 +1,13 @@
+{{- define "hami-dra-driver.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Cluster-wide objects bear the namespace too, so that two releases do not fight over one. */}}
+{{- define "hami-dra-driver.clusterName" -}}
+{{ .Release.Namespace }}-{{ .Release.Name }}
+{{- end }}
+
+{{- define "hami-dra-driver.driver" -}}
+hami-core-gpu.project-hami.io
+{{- end }}

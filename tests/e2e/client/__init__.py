@@ -1,0 +1,32 @@
+"""The image of an ordinary GPU program: `python -m tests.e2e.client ARCHIVE` writes it."""
+
+import tempfile
+from pathlib import Path
+
+from deploy.image.build import DEBIAN_PACKAGES, REPOSITORY
+from tools.layers import debian_layer, python_layer
+from tools.oci import Layer, pack_layer, write_archive
+
+CLIENT_IMAGE = "localhost/gpu-client:dev"
+_PROGRAM = Path(__file__).with_name("gpu_client.py")
+_REQUIREMENTS = ("cuda-bindings", "nvidia-ml-py")
+
+
+def build_client(archive: Path) -> Path:
+    """Write an image of glibc, Python, NVIDIA's bindings and gpu_client.py to `archive`."""
+    with tempfile.TemporaryDirectory() as work:
+        layers = [
+            debian_layer(DEBIAN_PACKAGES),
+            python_layer(_REQUIREMENTS, REPOSITORY / "constraints.txt"),
+            _program_layer(Path(work)),
+        ]
+        write_archive(archive, CLIENT_IMAGE, layers, ["/usr/bin/gpu-client"])
+    return archive
+
+
+def _program_layer(work: Path) -> Layer:
+    program = work / "root" / "usr" / "bin" / "gpu-client"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(_PROGRAM.read_bytes())
+    program.chmod(0o755)
+    return pack_layer(work / "root", work)
