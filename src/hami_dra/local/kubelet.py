@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -86,10 +88,10 @@ class Kubelet:
 
     async def _watch(self) -> None:
         while True:
-            found = {(path, path.stat().st_ino): path for path in self._registry_dir.glob("*.sock") if path.is_socket()}
-            for socket in self._sockets.keys() - found.keys():
+            found = _sockets(self._registry_dir)
+            for socket in self._sockets.keys() - found:
                 del self._plugins[self._sockets.pop(socket)]
-            for socket in found.keys() - self._sockets.keys():
+            for socket in found - self._sockets.keys():
                 await self._register(socket)
             async with self._changed:
                 self._changed.notify_all()
@@ -112,6 +114,17 @@ class Kubelet:
         if version is not None:
             self._sockets[socket] = info.name
             self._plugins[info.name] = _Plugin(info.endpoint, version)
+
+
+def _sockets(folder: Path) -> set[tuple[Path, int]]:
+    """Return the sockets in a folder with their inodes: a plugin that restarts has the same name and another inode."""
+    found = set()
+    for path in folder.glob("*.sock"):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            if stat.S_ISSOCK(status.st_mode):
+                found.add((path, status.st_ino))
+    return found
 
 
 def _references(claims: Iterable[ClaimRef]) -> list[dra_pb2.Claim]:

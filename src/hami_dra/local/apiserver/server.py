@@ -1,6 +1,5 @@
 """The HTTP side of an in-memory API server."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -84,15 +83,16 @@ class ApiServer:
         async def send(type_: str, object_: Object) -> None:
             await response.write(json.dumps({"type": type_, "object": object_}).encode() + b"\n")
 
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(float(request.query["timeoutSeconds"])):
-                    async for change in self.store.follow(int(request.query["resourceVersion"])):
-                        if change.kind == kind and matches(change.object):
-                            await send(change.type, change.object)
-            await send("BOOKMARK", {"kind": kind.name, "metadata": {"resourceVersion": str(self.store.version)}})
-        except Refusal as refusal:
-            await send("ERROR", refusal.as_object())
+        reached = int(request.query["resourceVersion"])
+        with suppress(ConnectionError):  # The client may leave at any time.
+            try:
+                async for change in self.store.follow(reached, float(request.query["timeoutSeconds"])):
+                    if change.kind == kind and matches(change.object):
+                        await send(change.type, change.object)
+                    reached = change.version
+                await send("BOOKMARK", {"kind": kind.name, "metadata": {"resourceVersion": str(reached)}})
+            except Refusal as refusal:
+                await send("ERROR", refusal.as_object())
         return response
 
     async def _create(self, kind: Kind, request: web.Request) -> web.Response:

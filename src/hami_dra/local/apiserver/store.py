@@ -97,8 +97,9 @@ class Store:
         self._forgotten = self.version
         self._wake()
 
-    async def follow(self, since: int) -> AsyncIterator[Change]:
-        """Yield what happened after a version and goes on to happen; refuses when that is forgotten."""
+    async def follow(self, since: int, seconds: float) -> AsyncIterator[Change]:
+        """Yield what happened after a version, and what happens in the next seconds; refuses a forgotten version."""
+        end = asyncio.get_running_loop().time() + seconds
         while True:
             if since < self._forgotten:
                 raise Refusal(410, "Expired", f"too old resource version: {since} ({self._forgotten})")
@@ -106,7 +107,11 @@ class Store:
             for change in [change for change in self._history if change.version > since]:
                 yield change
                 since = change.version
-            await news.wait()
+            try:
+                async with asyncio.timeout_at(end):
+                    await news.wait()
+            except TimeoutError:
+                return
 
     def _record(
         self, type_: Literal["ADDED", "MODIFIED", "DELETED"], key: tuple[Kind, str, str], after: Object
