@@ -8,7 +8,7 @@
 
 const struct hook hooks[] = {
 #define HOOK(library, effect, name, base, since, stream, parameters)                                                   \
-    {#name, #base, (void *)name, FUNCTION_##name, LIBRARY_##library, EFFECT_##effect, since, STREAM_##stream},
+    {#name, #base, (void *)name, FUNCTION_##name, LIBRARY_##library, since, STREAM_##stream},
 #define CALL(library, name, parameters)
 #include "core/hooks.def"
 #undef HOOK

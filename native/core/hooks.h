@@ -9,8 +9,6 @@ typedef unsigned int CUdeviceptr_v1; /* of the functions without suffix, from be
 
 enum library { LIBRARY_CUDA, LIBRARY_NVML, LIBRARY_COUNT };
 
-enum effect { EFFECT_ALLOCATES, EFFECT_FREES, EFFECT_SHOWS, EFFECT_RESOLVES };
-
 #define RESULT_CUDA CUresult
 #define RESULT_NVML nvmlReturn_t
 
@@ -45,7 +43,6 @@ struct hook {
     void *wrapper;
     enum function function;
     enum library library;
-    enum effect effect;
     int since;
     uint64_t stream; /* flag of cuGetProcAddress */
 };

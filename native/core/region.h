@@ -16,8 +16,6 @@ struct region {
     const char *failure; /* what was last logged as wrong with it */
 };
 
-#define REGION_CLOSED {.file = -1, .slot = -1}
-
 /* Maps the region unless it is mapped. False if it is missing or not a region of ours. */
 bool region_open(struct region *region);
 

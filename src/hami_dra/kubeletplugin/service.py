@@ -5,12 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 import grpc
 
 from ._pb import dra_pb2
 from .driver import ClaimError, ClaimRef, Driver, PreparedDevice
+from .locks import ClaimLocks
 from .rpc import DRA_VERSIONS, DRAVersion
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,9 @@ T = TypeVar("T")
 class DRAService:
     """Serves every version of the DRAPlugin API from one driver."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, locks: ClaimLocks) -> None:
         self._driver = driver
-        # A lock lives as long as somebody holds it or waits for it.
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = locks
         self._running: set[asyncio.Task[object]] = set()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
@@ -77,7 +76,7 @@ class DRAService:
         return {ref.uid: answer for ref, answer in zip(refs, answers, strict=True)}
 
     async def _for_one(self, claim: ClaimRef, work: Callable[[ClaimRef], Awaitable[T]]) -> T | ClaimError:
-        async with self._locks.setdefault(claim.uid, asyncio.Lock()):
+        async with self._locks.of(claim.uid):
             try:
                 if not (claim.namespace and claim.name and claim.uid):
                     raise ClaimError(f"the kubelet named a claim incompletely: {claim}")

@@ -8,11 +8,10 @@ import sys
 
 from hami_dra.gpu import BaseEditsError, NvmlUnavailableError
 from hami_dra.kube import AccessError, KubeClient
-from hami_dra.kubeletplugin import KubeletPlugin
+from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
 from .endpoint import serve_metrics
-from .locks import ClaimLocks
 from .metrics import ShareCollector
 from .node import NothingToShareError, read_node
 from .options import Options, parse_options
@@ -45,10 +44,16 @@ async def _run(options: Options) -> None:
     locks = ClaimLocks()
     collector = ShareCollector(files.folders, node.gpus.values())
     async with _kube_client(options) as kube, serve_metrics(collector, options.metrics_address):
-        driver = ClaimPreparer(kube, node, files, locks)
+        driver = ClaimPreparer(kube, node, files)
         publication = Publication(kube, node.name, devices(node.gpus.values()))
         async with (
-            KubeletPlugin(DRIVER_NAME, driver, plugin_dir=options.plugin_dir, registry_dir=options.registry_dir),
+            KubeletPlugin(
+                DRIVER_NAME,
+                driver,
+                plugin_dir=options.plugin_dir,
+                registry_dir=options.registry_dir,
+                locks=locks,
+            ),
             asyncio.TaskGroup() as tasks,
         ):
             _log.info("ready for the kubelet with %d GPUs", len(node.gpus))

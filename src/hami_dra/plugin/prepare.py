@@ -7,36 +7,32 @@ from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
 from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
-from .locks import ClaimLocks
 from .node import GpuNode
 
 
 class ClaimPreparer:
     """The driver's half of the kubelet's calls. Preparing asks the API server for one claim, and nothing else."""
 
-    def __init__(self, kube: KubeClient, node: GpuNode, files: ClaimFiles, locks: ClaimLocks) -> None:
+    def __init__(self, kube: KubeClient, node: GpuNode, files: ClaimFiles) -> None:
         self._kube = kube
         self._node = node
         self._files = files
-        self._locks = locks
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
         """Lay out a claim's share folders and CDI spec as its allocation is now. Raises ClaimError."""
-        async with self._locks.of(claim.uid):
-            shares = await self._shares(claim)
-            try:
-                self._files.ensure(shares, self._node.edits)
-            except (OSError, DamagedRegionError) as error:
-                raise ClaimError(f"the claim's files cannot be made: {error}") from error
+        shares = await self._shares(claim)
+        try:
+            self._files.ensure(shares, self._node.edits)
+        except (OSError, DamagedRegionError) as error:
+            raise ClaimError(f"the claim's files cannot be made: {error}") from error
         return [_prepared(share) for share in shares]
 
     async def unprepare(self, claim: ClaimRef) -> None:
         """Remove all that bears the claim's UID. Raises ClaimError."""
-        async with self._locks.of(claim.uid):
-            try:
-                self._files.remove(claim.uid)
-            except OSError as error:
-                raise ClaimError(f"the claim's files cannot be removed: {error}") from error
+        try:
+            self._files.remove(claim.uid)
+        except OSError as error:
+            raise ClaimError(f"the claim's files cannot be removed: {error}") from error
 
     async def _shares(self, claim: ClaimRef) -> tuple[Share, ...]:
         # A claim can be allocated anew under the same UID, so only the API server's present answer counts.

@@ -4,9 +4,8 @@ import asyncio
 import logging
 
 from hami_dra.kube import KubeClient, KubeError, NotFound, ResourceClaim
+from hami_dra.kubeletplugin import ClaimLocks
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share
-
-from .locks import ClaimLocks
 
 _log = logging.getLogger(__name__)
 

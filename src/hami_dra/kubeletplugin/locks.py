@@ -5,7 +5,10 @@ from weakref import WeakValueDictionary
 
 
 class ClaimLocks:
-    """Locks by claim UID, each kept as long as someone holds or awaits it."""
+    """Locks by claim UID, each kept as long as someone holds or awaits it.
+
+    The kubelet's calls hold their claim's; a driver's own jobs, such as removing what is stale, take it likewise.
+    """
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
