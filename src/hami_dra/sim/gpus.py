@@ -56,7 +56,7 @@ def simulated_gpus(
 
     The UUIDs depend on the seed and the place alone; give each machine of a cluster its own seed.
     """
+    memory = model.memory_bytes if memory_bytes is None else memory_bytes
     return tuple(
-        SimulatedGpu(f"GPU-{uuid.uuid5(_NAMESPACE, f'{seed}/{place}')}", model, memory_bytes or model.memory_bytes)
-        for place in range(count)
+        SimulatedGpu(f"GPU-{uuid.uuid5(_NAMESPACE, f'{seed}/{place}')}", model, memory) for place in range(count)
     )
