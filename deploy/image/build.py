@@ -16,6 +16,7 @@ from tools.layers import SITE_PACKAGES, debian_layer, go_layer, pip_install, pyt
 from tools.oci import Layer, pack_layer, write_archive
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ARCHIVES = REPOSITORY / "build" / "image"
 IMAGE = "localhost/hami-dra-driver:dev"
 # libstdc++6 is grpcio's; the rest comes by dependency.
 DEBIAN_PACKAGES = ("base-files", "python3", "libstdc++6")
@@ -62,4 +63,4 @@ def _write_launchers(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "build" / "image" / "hami-dra-driver.tar"))
+    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ARCHIVES / "hami-dra-driver.tar"))

@@ -66,9 +66,11 @@ def driver_root(cluster: Cluster) -> Path:
 def installed_driver(cluster: Cluster) -> Iterator[Driver]:
     """The driver, installed on a cluster."""
     driver = Driver(cluster)
-    driver.install(str(driver_root(cluster)))
-    yield driver
-    driver.uninstall()
+    try:
+        driver.install(str(driver_root(cluster)))
+        yield driver
+    finally:
+        driver.uninstall()
 
 
 @contextmanager
@@ -78,6 +80,8 @@ def new_workspace(cluster: Cluster, title: str) -> Iterator[Workspace]:
     namespace = f"{words[:50].strip('-')}-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", namespace)
     workspace = Workspace(cluster, namespace)
-    yield workspace
-    workspace.delete_pods()
-    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    try:
+        yield workspace
+    finally:
+        workspace.delete_pods()
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")

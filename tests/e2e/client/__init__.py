@@ -1,4 +1,4 @@
-"""The image of an ordinary GPU program: `python -m tests.e2e.client ARCHIVE` writes it."""
+"""The image of an ordinary GPU program: `python -m tests.e2e.client [ARCHIVE]` writes it."""
 
 import tempfile
 from pathlib import Path
@@ -14,6 +14,7 @@ _REQUIREMENTS = ("cuda-bindings", "nvidia-ml-py")
 
 def build_client(archive: Path) -> Path:
     """Write an image of glibc, Python, NVIDIA's bindings and gpu_client.py to `archive`."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         layers = [
             debian_layer(DEBIAN_PACKAGES),
