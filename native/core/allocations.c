@@ -94,6 +94,27 @@ bool allocations_remove(struct allocations *table, uint64_t key, struct allocati
     return present;
 }
 
+static void remove_if(struct allocations_part *part, bool (*ended)(uint64_t key)) {
+    for (uint32_t index = 0; index < part->capacity;) {
+        struct allocation entry = part->entries[index];
+        if (entry.key == 0 || !ended(entry.key)) {
+            index++;
+            continue;
+        }
+        close_gap(part, index); /* may bring another entry here, which comes next */
+        part->count--;
+        gpu_give_back(entry.gpu, entry.bytes);
+    }
+}
+
+void allocations_remove_if(struct allocations *table, bool (*ended)(uint64_t key)) {
+    for (int i = 0; i < ALLOCATIONS_PARTS; i++) {
+        lock_take(&table->parts[i].lock);
+        remove_if(&table->parts[i], ended);
+        lock_release(&table->parts[i].lock);
+    }
+}
+
 void allocations_forget(struct allocations *table) {
     /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
     memset(table, 0, sizeof *table);

@@ -29,6 +29,10 @@ bool allocations_add(struct allocations *table, struct allocation allocation);
 /* Takes the key out. False if it is not there. */
 bool allocations_remove(struct allocations *table, uint64_t key, struct allocation *allocation);
 
+/* Takes out the keys of which `ended` says so, and gives their bytes back. A key is locked while it is asked about:
+ * what another thread adds anew under it meanwhile stays. */
+void allocations_remove_if(struct allocations *table, bool (*ended)(uint64_t key));
+
 /* In a forked child: nothing is the child's. */
 void allocations_forget(struct allocations *table);
 

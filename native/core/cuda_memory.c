@@ -4,7 +4,7 @@
 #include "core/memory.h"
 
 static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes) {
-    if (memory_keep(&addresses, result, (struct allocation){.key = address, .bytes = bytes, .gpu = gpu}))
+    if (memory_keep(result, (struct allocation){.key = address, .bytes = bytes, .gpu = gpu}))
         return result;
     DRIVER(cuMemFree_v2)(address);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -69,11 +69,11 @@ CUresult cuMemAllocPitch(CUdeviceptr_v1 *address, unsigned int *pitch, unsigned 
 }
 
 CUresult cuMemFree_v2(CUdeviceptr address) {
-    struct allocation allocation = memory_freeing(&addresses, address);
-    return memory_freed(&addresses, allocation, DRIVER(cuMemFree_v2)(address));
+    struct allocation allocation = memory_freeing(address);
+    return memory_freed(allocation, DRIVER(cuMemFree_v2)(address));
 }
 
 CUresult cuMemFree(CUdeviceptr_v1 address) {
-    struct allocation allocation = memory_freeing(&addresses, address);
-    return memory_freed(&addresses, allocation, DRIVER(cuMemFree)(address));
+    struct allocation allocation = memory_freeing(address);
+    return memory_freed(allocation, DRIVER(cuMemFree)(address));
 }

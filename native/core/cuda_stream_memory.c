@@ -9,15 +9,15 @@ static CUresult allocate(cuMemAllocAsync_fn *driver, CUdeviceptr *address, size_
         return CUDA_ERROR_OUT_OF_MEMORY;
     CUresult result = driver(address, bytes, stream);
     uint64_t key = result == CUDA_SUCCESS ? *address : 0;
-    if (memory_keep(&addresses, result, (struct allocation){.key = key, .bytes = bytes, .gpu = gpu}))
+    if (memory_keep(result, (struct allocation){.key = key, .bytes = bytes, .gpu = gpu}))
         return result;
     DRIVER(cuMemFreeAsync)(*address, stream);
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 static CUresult release(cuMemFreeAsync_fn *driver, CUdeviceptr address, CUstream stream) {
-    struct allocation allocation = memory_freeing(&addresses, address);
-    return memory_freed(&addresses, allocation, driver(address, stream));
+    struct allocation allocation = memory_freeing(address);
+    return memory_freed(allocation, driver(address, stream));
 }
 
 CUresult cuMemAllocAsync(CUdeviceptr *address, size_t bytes, CUstream stream) {

@@ -8,6 +8,7 @@
 
 #include "core/inventory.h"
 #include "core/memory.h"
+#include "core/physical.h"
 
 /* What pthread_atfork calls. That itself is in libpthread on older C libraries, which we do without. */
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso_handle);
@@ -16,7 +17,7 @@ extern void *__dso_handle;
 static void forget(void) {
     inventory_forget();
     allocations_forget(&addresses);
-    allocations_forget(&handles);
+    physical_forget();
 }
 
 void forget_in_forked_children(void) {

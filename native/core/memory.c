@@ -1,30 +1,41 @@
 /* Holding a process to its share: reserve, ask the driver, remember; and the way back. */
 #include "core/memory.h"
 
-struct allocations addresses;
-struct allocations handles;
+#include "core/driver.h"
 
-bool memory_keep(struct allocations *table, CUresult result, struct allocation allocation) {
+struct allocations addresses;
+
+bool memory_keep(CUresult result, struct allocation allocation) {
     if (allocation.gpu == NULL)
         return true;
-    if (result == CUDA_SUCCESS && allocations_add(table, allocation))
+    if (result == CUDA_SUCCESS && allocations_add(&addresses, allocation))
         return true;
     gpu_give_back(allocation.gpu, allocation.bytes);
     return result != CUDA_SUCCESS;
 }
 
-struct allocation memory_freeing(struct allocations *table, uint64_t key) {
+struct allocation memory_freeing(CUdeviceptr address) {
     struct allocation allocation = {0};
-    allocations_remove(table, key, &allocation);
+    allocations_remove(&addresses, address, &allocation);
     return allocation;
 }
 
-CUresult memory_freed(struct allocations *table, struct allocation allocation, CUresult result) {
+CUresult memory_freed(struct allocation allocation, CUresult result) {
     if (allocation.gpu == NULL)
         return result;
     if (result == CUDA_SUCCESS)
         gpu_give_back(allocation.gpu, allocation.bytes);
     else
-        (void)allocations_add(table, allocation); /* it has room: the entry has just been taken out */
+        (void)allocations_add(&addresses, allocation); /* it has room: the entry has just been taken out */
     return result;
+}
+
+/* The driver alone knows what goes with a context: memory of a stream's pool, for one, does not. */
+static bool is_freed(uint64_t address) {
+    unsigned int type;
+    return DRIVER(cuPointerGetAttribute)(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address) == CUDA_ERROR_INVALID_VALUE;
+}
+
+void memory_forget_freed(void) {
+    allocations_remove_if(&addresses, is_freed);
 }

@@ -65,20 +65,29 @@ static bool extend_file(uint64_t size) {
     return true;
 }
 
-CUresult physical_create(CUdevice device, uint64_t size, unsigned *index) {
+static bool is_on_device(CUmemLocation location) {
+    return location.type == CU_MEM_LOCATION_TYPE_DEVICE;
+}
+
+static void give_memory(CUmemLocation location, uint64_t size) {
+    if (is_on_device(location))
+        process_give_memory(location.id, size);
+}
+
+CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index) {
     if (!find_free(index))
         return CUDA_ERROR_OUT_OF_MEMORY;
-    CUresult result = process_take_memory(device, size);
+    CUresult result = is_on_device(location) ? process_take_memory(location.id, size) : CUDA_SUCCESS;
     if (result != CUDA_SUCCESS)
         return result;
     if (!extend_file(size)) {
-        process_give_memory(device, size);
+        give_memory(location, size);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
     struct physical *entry = &entries[*index];
     unsigned generation = entry->generation;
     *entry = (struct physical){
-        .device = device, .size = size, .offset = file_size - size, .handles = 1, .generation = generation};
+        .location = location, .size = size, .offset = file_size - size, .handles = 1, .generation = generation};
     return CUDA_SUCCESS;
 }
 
@@ -96,7 +105,7 @@ void physical_collect(unsigned index) {
     if (!is_free(entry))
         return;
     fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)entry->offset, (off_t)entry->size);
-    process_give_memory(entry->device, entry->size);
+    give_memory(entry->location, entry->size);
     entry->generation++;
     if (index < free_hint)
         free_hint = index;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct physical {
-    CUdevice device;
+    CUmemLocation location;
     uint64_t size;
     uint64_t offset;     /* of its bytes in the process's file of device memory */
     unsigned handles;    /* references by cuMemCreate and cuMemRetainAllocationHandle */
@@ -19,8 +19,8 @@ struct physical {
 void physical_lock(void);
 void physical_unlock(void);
 
-/* Takes device memory; writes the allocation's index. */
-CUresult physical_create(CUdevice device, uint64_t size, unsigned *index);
+/* Takes memory, of the device if it is to lie there; writes the allocation's index. */
+CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index);
 
 struct physical *physical_at(unsigned index);
 

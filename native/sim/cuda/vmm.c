@@ -65,8 +65,11 @@ static CUresult check_prop(const CUmemAllocationProp *prop) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (prop == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED || prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
-        prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE)
+    if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED || prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (prop->location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA && prop->location.id == 0)
+        return CUDA_SUCCESS;
+    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
         return CUDA_ERROR_NOT_SUPPORTED;
     return process_gpu(prop->location.id, &gpu);
 }
@@ -91,7 +94,7 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CU
         return CUDA_ERROR_INVALID_VALUE;
     unsigned index;
     physical_lock();
-    result = physical_create(prop->location.id, size, &index);
+    result = physical_create(prop->location, size, &index);
     if (result == CUDA_SUCCESS)
         *handle = physical_handle(index);
     physical_unlock();
@@ -119,8 +122,7 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmem
     physical_lock();
     bool found = prop != NULL && physical_find(handle, &index);
     if (found)
-        *prop = (CUmemAllocationProp){.type = CU_MEM_ALLOCATION_TYPE_PINNED,
-                                      .location = {CU_MEM_LOCATION_TYPE_DEVICE, physical_at(index)->device}};
+        *prop = (CUmemAllocationProp){.type = CU_MEM_ALLOCATION_TYPE_PINNED, .location = physical_at(index)->location};
     physical_unlock();
     return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }

@@ -49,6 +49,24 @@ static int take_out(size_t index) {
     return expected == 0 || allocation.bytes == expected ? 0 : fail("another size", index);
 }
 
+static bool is_multiple_of_three(uint64_t key) {
+    return key % 3 == 0;
+}
+
+/* Takes out about a third of the keys at once. */
+static int take_out_thirds(void) {
+    uint64_t expected = 0;
+    for (size_t index = 0; index < KEYS; index++) {
+        if (!is_multiple_of_three(key_of(index)))
+            continue;
+        expected += model[index];
+        model[index] = 0;
+    }
+    given_back = 0;
+    allocations_remove_if(&table, is_multiple_of_three);
+    return given_back == expected ? 0 : fail("not the bytes of all removed entries came back", 0);
+}
+
 int main(int count, char **arguments) {
     if (count != 3)
         return 2;
@@ -57,6 +75,8 @@ int main(int count, char **arguments) {
     for (long step = atol(arguments[2]); step > 0 && failures == 0; step--) {
         size_t index = (size_t)random() % KEYS;
         failures = random() % 2 == 0 ? add(index) : take_out(index);
+        if (failures == 0 && random() % KEYS == 0)
+            failures = take_out_thirds();
     }
     for (size_t index = 0; index < KEYS && failures == 0; index++)
         failures = take_out(index);
