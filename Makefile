@@ -7,7 +7,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hami-dra
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
-C_FILES = $(shell find native tests -name '*.[ch]')
+C_FILES = $(shell find native tests bench -name '*.[ch]')
 
 export ZIG_GLOBAL_CACHE_DIR = $(CACHE)/zig
 export ZIG_LOCAL_CACHE_DIR  = $(CACHE)/zig
@@ -28,6 +28,9 @@ test: build $(VENV)/.test ## unit and integration tests
 
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
 	$(BIN)/pytest tests/e2e $(ARGS)
+
+bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
+	@$(BIN)/python -m bench.core $(ARGS)
 
 lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
 	$(BIN)/ruff format --check .
@@ -65,4 +68,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e lint format image wheel clean
+.PHONY: help demo build test e2e bench-core lint format image wheel clean
