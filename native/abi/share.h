@@ -49,7 +49,8 @@ struct hami_ledger {
  * kernel drops it when the process dies, and whoever gets it next finishes what the dead one had begun:
  *
  *   announce   delta, then seq = done + 1
- *   decide     compare-and-swap the ledger; before that, record the ledger's previous op in its slot as landed
+ *   decide     compare-and-swap the ledger; before that, record its previous op as landed in that op's slot, unless it
+ *              is settled there
  *   settle     used[seq & 1] = used[done & 1] + delta, then done = seq
  *
  * A process killed after `announce` leaves seq = done + 1. Its operation happened if the ledger's op names it or else
