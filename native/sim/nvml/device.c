@@ -75,11 +75,9 @@ nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char *id, nvmlDevice_t *device)
 
 nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, index, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (index == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *index = (unsigned)(device - library_device(0));
     return NVML_SUCCESS;
 }
@@ -98,33 +96,27 @@ nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int siz
 
 nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, minor, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (minor == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *minor = gpu->minor;
     return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t *brand) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, brand, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (brand == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *brand = gpu->brand;
     return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitecture_t *architecture) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, architecture, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (architecture == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *architecture = gpu->architecture;
     return NVML_SUCCESS;
 }
@@ -143,11 +135,9 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, pci, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (pci == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *pci = (nvmlPciInfo_t){.domain = gpu->domain, .bus = gpu->bus, .device = gpu->device, .pciDeviceId = gpu->pci_id};
     snprintf(pci->busIdLegacy, sizeof(pci->busIdLegacy), "%04X:%02X:%02X.0", gpu->domain & 0xffff, gpu->bus & 0xff,
              gpu->device & 0xff);
@@ -186,22 +176,18 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, un
 
 nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (count == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *count = 0;
     return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned int *is_mig) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, is_mig, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (is_mig == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *is_mig = 0;
     return NVML_SUCCESS;
 }

@@ -34,6 +34,11 @@ nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu) {
     return NVML_SUCCESS;
 }
 
+nvmlReturn_t library_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu) {
+    nvmlReturn_t result = library_gpu(device, gpu);
+    return result == NVML_SUCCESS && answer == NULL ? NVML_ERROR_INVALID_ARGUMENT : result;
+}
+
 nvmlReturn_t library_copy(char *buffer, unsigned size, const char *text) {
     if (buffer == NULL)
         return NVML_ERROR_INVALID_ARGUMENT;

@@ -18,6 +18,9 @@ nvmlDevice_t library_device(unsigned index);
 /* The GPU that a handle names, or the reason why it names none. */
 nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu);
 
+/* The same for a caller that wants to be told something of it, at `answer`. */
+nvmlReturn_t library_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu);
+
 /* Copies a text into a caller's buffer, whole or not at all. */
 nvmlReturn_t library_copy(char *buffer, unsigned size, const char *text);
 

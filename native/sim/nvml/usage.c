@@ -6,11 +6,9 @@
 
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, memory, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (memory == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     uint64_t used = ledger_used(library_machine(), device->gpu);
     *memory = (nvmlMemory_t){.total = gpu->memory, .free = gpu->memory - used, .used = used};
     return NVML_SUCCESS;
@@ -19,11 +17,9 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) 
 /* A simulated driver keeps nothing for itself: reserved is 0. */
 nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, memory, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (memory == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     if (memory->version != NVML_STRUCT_VERSION(nvmlMemory_v2_t, 2))
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     uint64_t used = ledger_used(library_machine(), device->gpu);
@@ -35,11 +31,9 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
 /* The window through which the CPU reaches device memory: as large as that memory, and nobody uses it. */
 nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *memory) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, memory, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (memory == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *memory = (nvmlBAR1Memory_t){.bar1Total = gpu->memory, .bar1Free = gpu->memory, .bar1Used = 0};
     return NVML_SUCCESS;
 }
@@ -47,11 +41,9 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
 /* No kernel ever runs here. */
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, rates, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (rates == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *rates = (nvmlUtilization_t){.gpu = 0, .memory = 0};
     return NVML_SUCCESS;
 }
@@ -120,11 +112,9 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsign
 /* All contexts here are for compute. */
 static nvmlReturn_t list_nothing(nvmlDevice_t device, unsigned *count) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    if (count == NULL)
-        return NVML_ERROR_INVALID_ARGUMENT;
     *count = 0;
     return NVML_SUCCESS;
 }

@@ -79,7 +79,7 @@ class _Story:
         async with LocalNode(self._folder, driver=DRIVER_NAME, plugin=self._plugin(machine)) as node:
             await self._published(node)
             claim = await self._granted(node)
-            await self._used(node, claim)
+            await self._used(node, claim, machine)
             await self._released(node, claim)
 
     def _machine(self) -> Machine:
@@ -119,7 +119,7 @@ class _Story:
         self._out.print(table)
         return claim
 
-    async def _used(self, node: LocalNode, claim: ResourceClaim) -> None:
+    async def _used(self, node: LocalNode, claim: ResourceClaim, machine: Machine) -> None:
         self._chapter("The kubelet has the claim prepared", "The plugin answers with CDI devices, one per share:")
         devices = await node.prepare(claim)
         names = [name for device in devices for name in device.cdi_device_ids]
@@ -129,18 +129,17 @@ class _Story:
         scratch.mkdir()
         environment = os.environ | local_environment(names, cdi_dir=node.cdi_dir, scratch=scratch)
         self._chapter("A process runs with these devices", "What nvidia-smi shows, and what a CUDA program gets:")
-        await self._smi(environment)
+        await self._smi(machine, environment)
         async with _probe(environment) as results:
             for result in results:
                 self._tell_probed(result)
             self._chapter("Meanwhile, in Prometheus", f"curl http://{self._metrics}/metrics")
             await self._scrape()
 
-    async def _smi(self, environment: dict[str, str]) -> None:
+    async def _smi(self, machine: Machine, environment: dict[str, str]) -> None:
         query = "--query-gpu=index,name,memory.total,memory.used"
-        smi = self._folder / "driver/usr/bin/nvidia-smi"
         process = await asyncio.create_subprocess_exec(
-            smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE
+            machine.smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE
         )
         shown, _ = await process.communicate()
         for line in shown.decode().splitlines():
