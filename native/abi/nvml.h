@@ -90,6 +90,35 @@ typedef struct nvmlUtilization_t {
     unsigned int memory;
 } nvmlUtilization_t;
 
+/* What one process did since `timeStamp`, in percent. For nvmlDeviceGetProcessUtilization. */
+typedef struct nvmlProcessUtilizationSample_t {
+    unsigned int pid;
+    unsigned long long timeStamp; /* CPU time in us since 1970 */
+    unsigned int smUtil;
+    unsigned int memUtil;
+    unsigned int encUtil;
+    unsigned int decUtil;
+} nvmlProcessUtilizationSample_t;
+
+/* The same for nvmlDeviceGetProcessesUtilizationInfo. */
+typedef struct nvmlProcessUtilizationInfo_v1_t {
+    unsigned long long timeStamp;
+    unsigned int pid;
+    unsigned int smUtil;
+    unsigned int memUtil;
+    unsigned int encUtil;
+    unsigned int decUtil;
+    unsigned int jpgUtil;
+    unsigned int ofaUtil;
+} nvmlProcessUtilizationInfo_v1_t;
+
+typedef struct nvmlProcessesUtilizationInfo_v1_t {
+    unsigned int version; /* NVML_STRUCT_VERSION(nvmlProcessesUtilizationInfo_v1_t, 1) */
+    unsigned int processSamplesCount;
+    unsigned long long lastSeenTimeStamp;
+    nvmlProcessUtilizationInfo_v1_t *procUtilArray;
+} nvmlProcessesUtilizationInfo_v1_t;
+
 #define NVML_VALUE_NOT_AVAILABLE (~0u)
 
 /* What nvmlDeviceGetComputeRunningProcesses (without suffix) fills in. */
@@ -105,5 +134,26 @@ typedef struct nvmlProcessInfo_t {
     unsigned int gpuInstanceId;
     unsigned int computeInstanceId;
 } nvmlProcessInfo_t;
+
+/* Which processes nvmlDeviceGetRunningProcessDetailList is to list. */
+#define NVML_PROCESS_MODE_COMPUTE  0u
+#define NVML_PROCESS_MODE_GRAPHICS 1u
+#define NVML_PROCESS_MODE_MPS      2u
+#define NVML_PROCESS_MODE_ALL      3u
+
+typedef struct nvmlProcessDetail_v1_t {
+    unsigned int pid;
+    unsigned long long usedGpuMemory; /* bytes */
+    unsigned int gpuInstanceId;
+    unsigned int computeInstanceId;
+    unsigned long long usedGpuCcProtectedMemory; /* bytes, of confidential computing */
+} nvmlProcessDetail_v1_t;
+
+typedef struct nvmlProcessDetailList_v1_t {
+    unsigned int version; /* NVML_STRUCT_VERSION(nvmlProcessDetailList_v1_t, 1) */
+    unsigned int mode;
+    unsigned int numProcArrayEntries;
+    nvmlProcessDetail_v1_t *procArray;
+} nvmlProcessDetailList_v1_t;
 
 #endif

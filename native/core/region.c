@@ -105,9 +105,13 @@ static bool claim(struct region *region, bool of_the_dead) {
     return false;
 }
 
-static void sign(struct hami_slot *slot) {
+uint64_t own_pid_namespace(void) {
     struct stat status;
-    slot->pid_namespace = stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+static void sign(struct hami_slot *slot) {
+    slot->pid_namespace = own_pid_namespace();
     __atomic_store_n(&slot->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
 }
 

@@ -25,6 +25,9 @@ bool region_join(struct region *region);
 /* Takes back what processes held that have died. True if that was anything. The region is open. */
 bool region_sweep(struct region *region);
 
+/* What a slot bears as the PID namespace of its owner, for this process; 0 where there is no /proc. */
+uint64_t own_pid_namespace(void);
+
 /* In a forked child: lets go of the parent's slot and file without touching them. */
 void region_forget(struct region *region);
 

@@ -1,6 +1,5 @@
-/* What of a device is used, and by which processes. */
+/* What of a device is used: memory, its window, time. */
 #include "sim/common/ledger.h"
-#include "sim/common/slots.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
 
@@ -48,91 +47,26 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
     return NVML_SUCCESS;
 }
 
-/* Tells what the process in `slot` has on the GPU, if it has anything and its PID means something to the caller. */
-static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) {
-    const struct machine *machine = library_machine();
-    uint64_t used = ledger_used_by(machine, slot, gpu);
-    pid_t pid;
-    if (used == 0 && atomic_load(&machine->state->slots[slot].use[gpu].contexts) == 0)
-        return false;
-    if (!slots_owner(machine, slot, &pid) || pid == 0)
-        return false;
-    *process = (nvmlProcessInfo_t){(unsigned)pid, used, NVML_VALUE_NOT_AVAILABLE, NVML_VALUE_NOT_AVAILABLE};
-    return true;
-}
-
-/* Writes one row of the caller's array, whose rows are of one structure version or another. */
-typedef void put_row(void *rows, unsigned row, const nvmlProcessInfo_t *process);
-
-static void put_v1(void *rows, unsigned row, const nvmlProcessInfo_t *process) {
-    ((nvmlProcessInfo_v1_t *)rows)[row] = (nvmlProcessInfo_v1_t){process->pid, process->usedGpuMemory};
-}
-
-static void put_v2(void *rows, unsigned row, const nvmlProcessInfo_t *process) {
-    ((nvmlProcessInfo_t *)rows)[row] = *process;
-}
-
-/* Fills at most *count rows; *count becomes the number of processes. */
-static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *rows, put_row *put) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    if (count == NULL || (*count > 0 && rows == NULL))
-        return NVML_ERROR_INVALID_ARGUMENT;
-    unsigned found = 0;
-    for (unsigned slot = 0; slot < slots_count(library_machine()); slot++) {
-        nvmlProcessInfo_t process;
-        if (!process_on(device->gpu, slot, &process))
-            continue;
-        if (found < *count)
-            put(rows, found, &process);
-        found++;
-    }
-    bool fits = found <= *count;
-    *count = found;
-    return fits ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
-}
-
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count,
-                                                  nvmlProcessInfo_v1_t *processes) {
-    return list_processes(device, count, processes, put_v1);
-}
-
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
-                                                     nvmlProcessInfo_t *processes) {
-    return list_processes(device, count, processes, put_v2);
-}
-
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                     nvmlProcessInfo_t *processes) {
-    return list_processes(device, count, processes, put_v2);
-}
-
-/* All contexts here are for compute. */
-static nvmlReturn_t list_nothing(nvmlDevice_t device, unsigned *count) {
+/* As the real library answers where no process did anything: there is no sample. */
+nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples,
+                                             unsigned int *count, unsigned long long since) {
+    (void)samples;
+    (void)since;
     const struct sim_gpu *gpu;
     nvmlReturn_t result = library_gpu_for(device, count, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *count = 0;
-    return NVML_SUCCESS;
+    return NVML_ERROR_NOT_FOUND;
 }
 
-nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses(nvmlDevice_t device, unsigned int *count,
-                                                   nvmlProcessInfo_v1_t *processes) {
-    (void)processes;
-    return list_nothing(device, count);
-}
-
-nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
-                                                      nvmlProcessInfo_t *processes) {
-    (void)processes;
-    return list_nothing(device, count);
-}
-
-nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                      nvmlProcessInfo_t *processes) {
-    (void)processes;
-    return list_nothing(device, count);
+nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device, nvmlProcessesUtilizationInfo_v1_t *info) {
+    const struct sim_gpu *gpu;
+    nvmlReturn_t result = library_gpu_for(device, info, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (info->version != NVML_STRUCT_VERSION(nvmlProcessesUtilizationInfo_v1_t, 1))
+        return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    info->processSamplesCount = 0;
+    return NVML_ERROR_NOT_FOUND;
 }

@@ -1,0 +1,70 @@
+/* The processes of this container that use a GPU's shares, as the shares' regions name them. */
+#include "core/processes.h"
+
+#include "core/ledger.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* A slot that is signed may be of a dead process that nobody has swept yet. We see no lock of our own. */
+static bool is_alive(const struct region *region, uint32_t slot) {
+    if ((int)slot == region->slot)
+        return true;
+    struct flock range = {
+        .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)(offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot)),
+        .l_len = sizeof(struct hami_slot),
+    };
+    return fcntl(region->file, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
+static struct process_use *use_of(const struct processes *found, uint32_t pid) {
+    for (unsigned int i = 0; i < found->count; i++)
+        if (found->uses[i].pid == pid)
+            return &found->uses[i];
+    return NULL;
+}
+
+static void add(struct processes *found, uint32_t pid, uint64_t bytes) {
+    struct process_use *use = use_of(found, pid);
+    if (use == NULL) {
+        use = &found->uses[found->count++];
+        *use = (struct process_use){.pid = pid};
+    }
+    use->bytes += bytes;
+}
+
+static void add_all(struct processes *found, const struct region *region, uint64_t pid_namespace) {
+    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
+        const struct hami_slot *one = &region->map->slots[slot];
+        uint32_t pid = __atomic_load_n(&one->pid, __ATOMIC_ACQUIRE);
+        if (pid != 0 && one->pid_namespace == pid_namespace && is_alive(region, slot))
+            add(found, pid, ledger_held(one));
+    }
+}
+
+bool processes_find(const struct gpu *gpu, struct processes *found) {
+    unsigned int shares = 0;
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        shares++;
+    *found = (struct processes){.uses = calloc((size_t)shares * HAMI_REGION_SLOTS + 1, sizeof *found->uses)};
+    if (found->uses == NULL)
+        return false;
+    uint64_t pid_namespace = own_pid_namespace();
+    for (struct share *share = gpu->shares; share != NULL; share = share->next) {
+        lock_take(&share->lock);
+        if (region_open(&share->region))
+            add_all(found, &share->region, pid_namespace);
+        lock_release(&share->lock);
+    }
+    return true;
+}
+
+void processes_free(struct processes *found) {
+    free(found->uses);
+}
+
+bool processes_contain(const struct processes *found, uint32_t pid) {
+    return use_of(found, pid) != NULL;
+}
