@@ -11,27 +11,16 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-
-#define EXPORTED      __attribute__((visibility("default")))
-#define JUMP_TO(call) __attribute__((musttail)) return call
-
-static void *cached(_Atomic(void *) *cache, const char *name) {
-    void *address = atomic_load_explicit(cache, memory_order_relaxed);
-    if (address == NULL) {
-        address = next_symbol(name);
-        atomic_store_explicit(cache, address, memory_order_relaxed);
-    }
-    return address;
-}
+#include <string.h>
 
 dlsym_fn *real_dlsym(void) {
     static _Atomic(void *) cache;
-    return (dlsym_fn *)cached(&cache, "dlsym");
+    return (dlsym_fn *)cached_symbol(&cache, "dlsym");
 }
 
 dlvsym_fn *real_dlvsym(void) {
     static _Atomic(void *) cache;
-    return (dlvsym_fn *)cached(&cache, "dlvsym");
+    return (dlvsym_fn *)cached_symbol(&cache, "dlvsym");
 }
 
 /* For our own export, seen by RTLD_DEFAULT although the driver has no such function: what would be seen without us. */
@@ -41,16 +30,30 @@ static void *behind_us(const char *name) {
     return found;
 }
 
+static bool is_of_a_driver(const void *function, enum library library) {
+    Dl_info object;
+    if (dladdr(function, &object) == 0 || object.dli_fname == NULL)
+        return false;
+    const char *slash = strrchr(object.dli_fname, '/');
+    const char *soname = driver_soname(library);
+    return strncmp(slash != NULL ? slash + 1 : object.dli_fname, soname, strlen(soname) - strlen(".1")) == 0;
+}
+
 /*
  * What a program gets for a hooked name. `driver` is the driver's function, `found` the real answer from our own place
- * in the search order. Another library's function that merely bears the same name is left alone.
+ * in the search order.
+ *
+ * Another library's function that merely bears the same name is left alone. That of a second copy of the driver, loaded
+ * by its path or by dlmopen, is refused: we hold what goes through the first one, and it would have no limit.
  */
 static void *answer(const struct hook *hook, void *handle, void *driver, void *found) {
     if (found == NULL)
         return NULL;
     if (driver != NULL && (found == driver || handle == RTLD_NEXT))
         return hook->wrapper;
-    return driver == NULL && found == hook->wrapper ? behind_us(hook->name) : found;
+    if (found == hook->wrapper)
+        return driver == NULL ? behind_us(hook->name) : found;
+    return is_of_a_driver(found, hook->library) ? driver_missing(hook->function) : found;
 }
 
 /* The driver is looked at before the real answer is asked for, so that dlerror() speaks of the latter. */

@@ -79,6 +79,14 @@ void *driver_function(enum function function) {
     return address != NULL ? address : find(function);
 }
 
+void *driver_missing(enum function function) {
+    return functions[function].missing;
+}
+
+const char *driver_soname(enum library library) {
+    return sonames[library];
+}
+
 void *driver_function_or_null(enum function function) {
     void *address = driver_function(function);
     return address != functions[function].missing ? address : NULL;

@@ -16,6 +16,12 @@ void *driver_function(enum function function);
 /* NULL if the driver is not loaded or does not have it. */
 void *driver_function_or_null(enum function function);
 
+/* What stands in for a function that the driver does not have: it answers as above. */
+void *driver_missing(enum function function);
+
+/* libcuda.so.1, libnvidia-ml.so.1. */
+const char *driver_soname(enum library library);
+
 /* Loads the library if the program has not done so. */
 bool driver_load(enum library library);
 

@@ -8,6 +8,7 @@
 
 #include <elf.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -112,6 +113,15 @@ void *next_symbol(const char *name) {
     struct search search = {.name = name};
     dl_iterate_phdr(visit, &search);
     return search.found;
+}
+
+void *cached_symbol(_Atomic(void *) *cache, const char *name) {
+    void *address = atomic_load_explicit(cache, memory_order_relaxed);
+    if (address == NULL) {
+        address = next_symbol(name);
+        atomic_store_explicit(cache, address, memory_order_relaxed);
+    }
+    return address;
 }
 
 struct order {

@@ -7,6 +7,9 @@
 /* The address of the first function of that name in the objects that were loaded after libvgpu.so, or NULL. */
 void *next_symbol(const char *name);
 
+/* The same, looked for once: `cache` holds it from then on. */
+void *cached_symbol(_Atomic(void *) *cache, const char *name);
+
 /* Whether the object that the code at `address` is part of comes before libvgpu.so, so that we are its RTLD_NEXT. */
 bool loaded_before_us(const void *address);
 

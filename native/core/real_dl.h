@@ -1,6 +1,9 @@
-/* The dlsym and dlvsym that libvgpu.so stands in front of. */
+/* The functions of the dynamic loader that libvgpu.so stands in front of. */
 #ifndef HAMI_CORE_REAL_DL_H
 #define HAMI_CORE_REAL_DL_H
+
+#define EXPORTED      __attribute__((visibility("default")))
+#define JUMP_TO(call) __attribute__((musttail)) return call
 
 typedef void *dlsym_fn(void *handle, const char *name);
 typedef void *dlvsym_fn(void *handle, const char *name, const char *version);

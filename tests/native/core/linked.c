@@ -45,6 +45,7 @@ int main(int count, char **arguments) {
         show_error("handle-absent-error");
     }
     show("default", dlsym(RTLD_DEFAULT, NAME));
+    show("default-version", dlvsym(RTLD_DEFAULT, NAME, "ANY"));
     show("program", dlsym(program, NAME));
     show("next", dlsym(RTLD_NEXT, NAME));
     show("next-again", dlsym(RTLD_NEXT, NAME));

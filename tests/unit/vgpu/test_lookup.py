@@ -1,12 +1,14 @@
 """Who gets which function: exports, dlsym in all its forms, cuGetProcAddress."""
 
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from hami_dra.native import lib
-from tests.unit.vgpu.container import Container
+from tests.unit.vgpu.container import GIB, NOT_FOUND, Container
 
 OURS = "libvgpu.so"
 
@@ -18,7 +20,7 @@ def _table(container: Container) -> list[list[str]]:
 def test_nothing_but_hooked_functions_is_exported(container: Container) -> None:
     listed = container.run(container.programs / "elf", lib("libvgpu.so")).stdout.splitlines()
     exported = {line.split()[1] for line in listed if line.startswith("exports")}
-    assert exported == {row[2] for row in _table(container)} | {"dlsym", "dlvsym"}
+    assert exported == {row[2] for row in _table(container)} | {"dlopen", "dlmopen", "dlsym", "dlvsym"}
 
 
 def _answers(container: Container, *driver: str, **environment: str) -> dict[str, str]:
@@ -43,6 +45,28 @@ def test_everything_else_is_answered_as_without_us(container: Container, driver:
     for question in with_us.keys() - ours:
         assert with_us[question] == without_us[question], question
     assert with_us["foreign"] == "libforeign.so"
+
+
+def _loading(container: Container, how: str, path: Path, **environment: str) -> dict[str, str]:
+    done = container.run(container.programs / "loading", how, path, **environment)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+def test_a_library_loaded_with_rtld_deepbind_gets_ours(container: Container) -> None:
+    plugin = container.programs / "libplugin.so"
+    assert _loading(container, "deepbind", plugin) == {"linked": OURS, "looked-up": OURS}
+    assert OURS not in _loading(container, "deepbind", plugin, LD_PRELOAD="").values()
+
+
+@pytest.mark.parametrize("how", ["namespace", "copy"])
+def test_a_second_driver_gives_nothing(container: Container, tmp_path: Path, how: str) -> None:
+    """Its memory would not be held: what we hook of it is not found."""
+    container.grant(0, GIB)
+    other = tmp_path / "other/usr/lib"
+    shutil.copytree(container.machine.library_dir, other)
+    answers = _loading(container, how, other / "libcuda.so.1")
+    assert answers == {"found": OURS, "called": str(NOT_FOUND), "other": "libcuda.so.1"}
 
 
 PROC_ADDRESSES = """
