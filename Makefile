@@ -20,7 +20,7 @@ demo: build ## the whole story without a cluster, on simulated GPUs
 
 build: $(VENV)/.installed ## compile native/ into build/lib and generate the protocol messages
 	@$(BIN)/python tools/generate_protos.py
-	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib ZIGCC="$(CURDIR)/$(BIN)/python -m ziglang cc"
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib PYTHON=$(CURDIR)/$(BIN)/python
 	@ln -sfn ../../build/lib src/hami_dra/lib
 
 test: build $(VENV)/.test ## unit and integration tests

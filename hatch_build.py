@@ -20,8 +20,9 @@ class NativeBuildHook(BuildHookInterface[Any]):
         root = Path(self.root)
         out = root / "build" / "lib"
         subprocess.run([sys.executable, root / "tools" / "generate_protos.py"], check=True)
-        compiler = f"{sys.executable} -m ziglang cc"
-        subprocess.run(["make", "-C", root / "native", f"OUT={out}", f"ZIGCC={compiler}"], check=True)
-        build_data["force_include"][str(out)] = "hami_dra/lib"
+        subprocess.run(["make", "-C", root / "native", f"OUT={out}", f"PYTHON={sys.executable}"], check=True)
+        for file in out.rglob("*"):
+            if file.is_file() and file.suffix != ".debug":
+                build_data["force_include"][str(file)] = f"hami_dra/lib/{file.relative_to(out)}"
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-manylinux_2_17_x86_64"

@@ -1,0 +1,68 @@
+"""The compiled libvgpu.so: for both architectures, for old C libraries, with its debug information beside it."""
+
+import fcntl
+import subprocess
+import sys
+import zlib
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from hami_dra.native import lib
+from tests.unit.vgpu.conftest import ROOT
+
+OLDEST_GLIBC = (2, 17)
+MACHINES = {"x86_64": "62", "aarch64": "183"}  # EM_X86_64, EM_AARCH64
+
+
+@pytest.fixture(scope="session")
+def builds() -> dict[str, Path]:
+    """libvgpu.so by architecture; that for aarch64 is compiled by whichever worker comes first."""
+    out = ROOT / "build" / "aarch64"
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["make", "-s", "-C", str(ROOT / "native"), "ARCH=aarch64", f"OUT={out}", f"PYTHON={sys.executable}"]
+        made = subprocess.run([*command, str(out / "libvgpu.so")], capture_output=True, text=True)
+        assert (made.returncode, made.stderr) == (0, "")
+    return {"x86_64": lib("libvgpu.so"), "aarch64": out / "libvgpu.so"}
+
+
+def _read(programs: Path, library: Path) -> dict[str, set[str]]:
+    """What tests/native/core/elf.c tells of a library, by kind."""
+    done = subprocess.run([programs / "elf", library], capture_output=True, text=True, check=True)
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in done.stdout.splitlines():
+        kind, _, name = line.partition(" ")
+        found[kind].add(name)
+    return found
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_it_needs_nothing_newer_than_the_oldest_glibc(
+    builds: dict[str, Path], programs: Path, architecture: str
+) -> None:
+    found = _read(programs, builds[architecture])
+    assert found["machine"] == {MACHINES[architecture]}
+    wanted = {tuple(int(part) for part in version.removeprefix("GLIBC_").split(".")) for version in found["wants"]}
+    assert wanted
+    assert max(wanted) <= OLDEST_GLIBC
+
+
+def test_it_is_the_same_on_both_architectures(builds: dict[str, Path], programs: Path) -> None:
+    first, second = (_read(programs, library) for library in builds.values())
+    assert first["exports"] == second["exports"]
+    assert first["needs"] == second["needs"]
+    assert not first["constructs"] | second["constructs"]
+
+
+def test_debug_information_lies_beside_it_and_is_found_by_name_and_checksum(programs: Path) -> None:
+    stripped = lib("libvgpu.so")
+    debug = stripped.with_name("libvgpu.so.debug")
+    checksum = zlib.crc32(debug.read_bytes()).to_bytes(4, sys.byteorder)
+    assert b"libvgpu.so.debug\0\0\0\0" + checksum in stripped.read_bytes()
+    has, whole = _read(programs, stripped), _read(programs, debug)
+    assert not has["section"] & {".debug_info", ".debug_line", ".symtab", ".strtab"}
+    assert {".debug_info", ".debug_line", ".symtab"} <= whole["section"]
+    assert has["exports"] == whole["exports"]
