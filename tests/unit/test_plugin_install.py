@@ -53,5 +53,12 @@ def test_broken_file_is_replaced_and_whoever_has_it_open_keeps_the_old(sources: 
     assert {path.name for path in folder.iterdir()} == {"libvgpu.so", "nvidia-cdi-hook"}
 
 
+def test_what_a_killed_process_left_unfinished_goes(sources: list[Path], tmp_path: Path) -> None:
+    folder = install(sources, tmp_path / "host")
+    (folder / ".libvgpu.so.abc").write_text("first lib")
+    install(sources, tmp_path / "host")
+    assert {path.name for path in folder.iterdir()} == {"libvgpu.so", "nvidia-cdi-hook"}
+
+
 def test_preload_names_the_library_where_it_is_mounted() -> None:
     assert PRELOAD.read_text() == f"{LIBRARY_IN_CONTAINER}\n"

@@ -13,11 +13,13 @@ def install(files: Iterable[Path], install_dir: Path) -> Path:
     """Copy `files` into a folder below `install_dir` that is named by their content; return the folder.
 
     A file that is there already and sound is left alone, for containers have it mapped. One that is not, as after a
-    power loss, is replaced and never written over. Raises OSError.
+    power loss, is replaced and never written over. What a killed process left unfinished goes. Raises OSError.
     """
     files = sorted(files, key=lambda file: file.name)
     folder = install_dir / _version(files)
     folder.mkdir(parents=True, exist_ok=True)
+    for unfinished in folder.glob(".*"):
+        unfinished.unlink()
     for file in files:
         installed = folder / file.name
         if not (installed.is_file() and filecmp.cmp(file, installed, shallow=False)):
