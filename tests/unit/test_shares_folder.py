@@ -79,6 +79,13 @@ def test_lost_file_comes_back(folders: ShareFolders, lost: str) -> None:
         assert after[name][0] == before[name][0]
 
 
+def test_what_a_killed_process_left_unfinished_goes(folders: ShareFolders) -> None:
+    folders.ensure(SHARE)
+    (folders.path(SHARE) / ".limits.abc").write_text("half")
+    folders.ensure(SHARE)
+    assert sorted(snapshot(folders.path(SHARE))) == ["limits", "region", "share.json"]
+
+
 def test_change_of_limits_that_was_cut_short_is_told_to_running_processes_after_all(folders: ShareFolders) -> None:
     folders.ensure(SHARE)
     changed = msgspec.structs.replace(SHARE, memory=2**30)

@@ -29,6 +29,13 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         raise
 
 
+def remove_unfinished(folder: Path, name: str = "") -> None:
+    """Remove what calls to replace files in a folder, or one of that name, left there when they were killed."""
+    for unfinished in names_in(folder):
+        if unfinished.startswith(f".{name}"):
+            remove_tree(folder / unfinished)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with its content, or a file; it vanishes at once, so nobody finds half of it."""
     if not path.is_dir():

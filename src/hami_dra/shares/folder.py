@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from . import region
-from .files import names_in, remove_tree, replace_file
+from .files import names_in, remove_tree, remove_unfinished, replace_file
 from .limits import Limits
 from .share import Share
 
@@ -78,6 +78,7 @@ class ShareFolders:
 
     def _mend(self, share: Share) -> None:
         folder = self.path(share)
+        remove_unfinished(folder)
         _mend_region(folder / REGION_FILE)
         if _differs(folder / LIMITS_FILE, _limits(share)) or _differs(folder / SHARE_FILE, _identity(share)):
             # share.json says the limits too and comes last: whoever dies before that, the next one does all of it.

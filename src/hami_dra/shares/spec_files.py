@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .files import names_in, replace_file
+from .files import names_in, remove_unfinished, replace_file
 from .names import DRIVER_NAME
 
 _PREFIX = f"{DRIVER_NAME}-"
@@ -30,6 +30,7 @@ class SpecFiles:
         content = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
         if not path.exists() or path.read_bytes() != content:
             self.cdi_dir.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(self.cdi_dir, path.name)
             replace_file(path, content)
 
     def remove_claim(self, claim_uid: str) -> None:
