@@ -29,6 +29,15 @@ class _Plugin:
     version: DRAVersion
 
 
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """Which one it is of those that have had the same path; an inode may be used again at once."""
+
+    path: Path
+    inode: int
+    made_at: int
+
+
 class Kubelet:
     """Registers the drivers whose sockets appear in `registry_dir` while the context is entered.
 
@@ -40,7 +49,7 @@ class Kubelet:
         self._registry_dir = registry_dir
         self._versions = {version.name: version for version in DRA_VERSIONS if version.name in versions}
         self._plugins: dict[str, _Plugin] = {}
-        self._sockets: dict[tuple[Path, int], str] = {}
+        self._sockets: dict[_Socket, str] = {}
         self._changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -97,9 +106,9 @@ class Kubelet:
                 self._changed.notify_all()
             await asyncio.sleep(_POLL)
 
-    async def _register(self, socket: tuple[Path, int]) -> None:
+    async def _register(self, socket: _Socket) -> None:
         """Register the driver behind a socket and tell it the outcome; one that does not answer is asked again."""
-        async with grpc.aio.insecure_channel(f"unix:{socket[0]}") as channel:
+        async with grpc.aio.insecure_channel(f"unix:{socket.path}") as channel:
             try:
                 info = await GET_INFO.call(channel, pluginregistration_pb2.InfoRequest(), _REGISTRATION_TIMEOUT)
                 version = next((self._versions[v] for v in info.supported_versions if v in self._versions), None)
@@ -109,21 +118,21 @@ class Kubelet:
                 )
                 await NOTIFY_REGISTRATION_STATUS.call(channel, status, _REGISTRATION_TIMEOUT)
             except grpc.aio.AioRpcError as error:
-                log.warning("the plugin at %s does not register: %s", socket[0], error.details())
+                log.warning("the plugin at %s does not register: %s", socket.path, error.details())
                 return
         if version is not None:
             self._sockets[socket] = info.name
             self._plugins[info.name] = _Plugin(info.endpoint, version)
 
 
-def _sockets(folder: Path) -> set[tuple[Path, int]]:
-    """Return the sockets in a folder with their inodes: a plugin that restarts has the same name and another inode."""
+def _sockets(folder: Path) -> set[_Socket]:
+    """Return the sockets in a folder: that of a plugin which restarts is another one of the same name."""
     found = set()
     for path in folder.glob("*.sock"):
         with suppress(FileNotFoundError):
             status = path.stat()
             if stat.S_ISSOCK(status.st_mode):
-                found.add((path, status.st_ino))
+                found.add(_Socket(path, status.st_ino, status.st_mtime_ns))
     return found
 
 
