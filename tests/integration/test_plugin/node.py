@@ -56,6 +56,7 @@ class Node:
         self.state_dir = folder / "run"
         self.shares_dir = self.state_dir / "shares"
         self.install_dir = folder / "lib"
+        self.plugin_dir = folder / "plugin"
         self.registry_dir = folder / "registry"
         self.log = folder / "plugin.log"
         self.machine = machine
@@ -64,13 +65,16 @@ class Node:
         self.api = api
         self.kube = kube
         self.kubelet = kubelet
-        self._plugin_dir = folder / "plugin"
         self._metrics_address = f"127.0.0.1:{_free_port()}"
         self._process: asyncio.subprocess.Process | None = None
         write_cdi_spec(machine, self.cdi_dir)
 
     def command(self) -> list[str]:
         """The plugin's command line."""
+        return [sys.executable, "-m", "hami_dra.plugin.main", *self.flags()]
+
+    def flags(self) -> list[str]:
+        """The part of the command line that says where this node's folders and API server are."""
         flags = {
             "node-name": NAME,
             "api-server": self.api.url,
@@ -78,11 +82,11 @@ class Node:
             "cdi-dir": self.cdi_dir,
             "state-dir": self.state_dir,
             "install-dir": self.install_dir,
-            "plugin-dir": self._plugin_dir,
+            "plugin-dir": self.plugin_dir,
             "registry-dir": self.registry_dir,
             "metrics-address": self._metrics_address,
         }
-        return [sys.executable, "-m", "hami_dra.plugin.main", *(f"--{flag}={value}" for flag, value in flags.items())]
+        return [f"--{flag}={value}" for flag, value in flags.items()]
 
     async def start(self) -> None:
         """Start the plugin and wait until the kubelet has registered it."""
