@@ -182,21 +182,17 @@ def test_only_complete_pools_of_the_newest_generation_count() -> None:
         (request(memory="16385Mi"), "memory: 16385Mi asked, at most 16Gi can be had"),
         (request(tenants="1"), "node/a: it has no capacity tenants"),
         (request(count=33), "asks for 33 devices: at most 32"),
-        (kube.DeviceRequest(name="main"), "`firstAvailable` is left to the scheduler"),
+        (kube.DeviceRequest(name="main"), "neither `exactly` nor `firstAvailable`"),
         (
             kube.DeviceRequest(name="main", exactly=kube.ExactDeviceRequest(device_class_name="unknown")),
             "no device class unknown; there is gpu.example.com",
         ),
-        *(
-            (
-                kube.DeviceRequest(name="main", exactly=kube.ExactDeviceRequest(device_class_name=CLASS, **options)),
-                complaint,
-            )
-            for options, complaint in (
-                ({"selectors": ({"cel": {"expression": "true"}},)}, "a CEL selector is left to the scheduler"),
-                ({"admin_access": True}, "admin access is left"),
-                ({"allocation_mode": "All"}, "allocation mode All is left"),
-            )
+        (
+            kube.DeviceRequest(
+                name="main",
+                exactly=kube.ExactDeviceRequest(device_class_name=CLASS, selectors=({"cel": {"expression": "true"}},)),
+            ),
+            "a CEL selector is left to the scheduler",
         ),
     ],
 )
@@ -204,6 +200,59 @@ def test_what_cannot_be_had_is_refused_with_the_reason(wanted: kube.DeviceReques
     with pytest.raises(AllocationError) as error:
         results(claim(wanted), pool(gpu("a")))
     assert complaint in str(error.value)
+
+
+def alternative(name: str, **capacity: str) -> kube.DeviceSubRequest:
+    requests = {key: Quantity.parse(value) for key, value in capacity.items()}
+    return kube.DeviceSubRequest(
+        name=name, device_class_name=CLASS, capacity=kube.CapacityRequirements(requests=requests)
+    )
+
+
+def test_first_alternative_that_can_be_had_is_taken() -> None:
+    main = kube.DeviceRequest(name="main", first_available=(alternative("large", cores="80"), alternative("small")))
+    assert [name for name, _, _ in results(claim(main), pool(gpu("a")))] == ["main/large"]
+    busy = holding(allocate(claim(request(cores="30", memory="1Gi")), [pool(gpu("a"))], [], drivers=DRIVERS))
+    small = kube.DeviceRequest(
+        name="main", first_available=(alternative("large"), alternative("small", cores="10", memory="1Gi"))
+    )
+    ((name, _, consumed),) = results(claim(small), pool(gpu("a")), others=[busy])
+    assert (name, consumed) == ("main/small", {"cores": 10, "memory": GI})
+    with pytest.raises(AllocationError, match="request main/large: node/a: cores: 100 needed, 70 free"):
+        results(
+            claim(kube.DeviceRequest(name="main", first_available=(alternative("large"),))),
+            pool(gpu("a")),
+            others=[busy],
+        )
+
+
+def test_earlier_request_makes_do_with_less_where_a_later_one_would_have_nothing() -> None:
+    first = kube.DeviceRequest(
+        name="one", first_available=(alternative("all", memory="1Gi"), alternative("half", cores="50", memory="1Gi"))
+    )
+    constraint = kube.DeviceConstraint(match_attribute=f"{DRIVER}/uuid", requests=("one", "two"))
+    wanted = claim(first, request("two", cores="50", memory="1Gi"), constraints=[constraint])
+    assert [name for name, _, _ in results(wanted, pool(gpu("a"), gpu("b")))] == ["one/half", "two"]
+
+
+def exactly(**options: Any) -> kube.DeviceRequest:
+    return kube.DeviceRequest(name="main", exactly=kube.ExactDeviceRequest(device_class_name=CLASS, **options))
+
+
+def test_all_are_all_or_nothing() -> None:
+    devices = pool(gpu("a"), gpu("b"), gpu("c"))
+    assert [device for _, device, _ in results(claim(exactly(allocation_mode="All")), devices)] == ["a", "b", "c"]
+    busy = holding(allocate(claim(request(cores="1", memory="1Gi")), [devices], [], drivers=DRIVERS))
+    with pytest.raises(AllocationError, match="node/a: cores: 100 needed, 99 free"):
+        results(claim(exactly(allocation_mode="All")), devices, others=[busy])
+    with pytest.raises(AllocationError, match=r"there is no device of gpu.example.com"):
+        results(claim(exactly(allocation_mode="All")))
+
+
+def test_admin_access_takes_nothing_from_others() -> None:
+    monitor = allocate(claim(exactly(admin_access=True)), [pool(gpu("a"))], [], drivers=DRIVERS)
+    assert monitor.devices.results[0].admin_access
+    assert results(claim(request()), pool(gpu("a")), others=[holding(monitor)])[0][2]["cores"] == 100
 
 
 def test_a_hopeless_search_ends() -> None:

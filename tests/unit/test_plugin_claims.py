@@ -55,6 +55,8 @@ def test_share_is_what_the_allocation_says() -> None:
         "gpu_uuid": "GPU-1",
         "cores": 30,
         "memory": 4 * 2**30,
+        "access": "limited",
+        "log_level": None,
     }
     assert share.name == f"{REF.uid}-{SHARE_ID}"
 
@@ -62,6 +64,49 @@ def test_share_is_what_the_allocation_says() -> None:
 def test_one_gpu_may_be_had_twice() -> None:
     again = structs.replace(RESULT, request="gpu-1/small", share_id=SHARE_ID[:-1] + "1")
     assert [share.request for share in shares_of(claim(RESULT, again), REF, "node-1", GPUS)] == ["gpu-0", "gpu-1/small"]
+
+
+def test_one_share_is_not_two() -> None:
+    assert "request gpu-1: the allocation has the shareID" in refusal(
+        claim(structs.replace(RESULT, request="gpu-1"), structs.replace(RESULT, request="gpu-1", device="hami-gpu-0"))
+    )
+
+
+ODD = Gpu(uuid="GPU-odd", minor=0, memory_bytes=16 * 2**30 + 12345)
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "access"),
+    [
+        (100, 16 * 2**30, "whole"),
+        (99, 16 * 2**30, "limited"),
+        (100, 16 * 2**30 - 2**20, "limited"),
+        (1, 2**20, "limited"),
+    ],
+)
+def test_whoever_has_all_that_is_offered_has_the_whole_gpu(cores: int, memory: int, access: str) -> None:
+    consumed = {"cores": Quantity(cores), "memory": Quantity(memory)}
+    result = structs.replace(RESULT, device="hami-gpu-0", consumed_capacity=consumed)
+    (share,) = shares_of(claim(result), REF, "node-1", {"hami-gpu-0": ODD})
+    assert (share.access, share.cores, share.memory) == (access, cores, memory)
+
+
+def test_gpu_that_was_replaced_by_a_larger_one_is_not_given_whole() -> None:
+    consumed = {"cores": Quantity(100), "memory": Quantity(8 * 2**30)}
+    (share,) = shares_of(claim(structs.replace(RESULT, consumed_capacity=consumed)), REF, "node-1", GPUS)
+    assert share.access == "limited"
+
+
+@pytest.mark.parametrize("consumed", [{}, RESULT.consumed_capacity])
+def test_admin_access_is_not_counted(consumed: dict[str, Quantity]) -> None:
+    result = structs.replace(RESULT, admin_access=True, consumed_capacity=consumed)
+    (share,) = shares_of(claim(result), REF, "node-1", GPUS)
+    assert (share.access, share.cores, share.memory) == ("monitor", 0, 0)
+
+
+def test_uid_becomes_a_path_and_so_must_be_one() -> None:
+    with pytest.raises(ClaimError, match="is not a UUID"):
+        shares_of(claim(RESULT, uid="../../etc"), ClaimRef("team", "double", "../../etc"), "node-1", GPUS)
 
 
 def test_claim_that_is_not_the_asked_one() -> None:
@@ -80,8 +125,10 @@ def test_claim_of_other_drivers_alone() -> None:
     ("change", "reason"),
     [
         ({"pool": "node-2"}, "in pool node-2, not node-1"),
-        ({"device": "hami-gpu-7"}, "no device hami-gpu-7 on this node; known: hami-gpu-0, hami-gpu-1"),
-        ({"admin_access": True}, "adminAccess"),
+        (
+            {"device": "hami-gpu-7"},
+            "no device hami-gpu-7 on this node now, its GPU may have gone; there are: hami-gpu-0",
+        ),
         ({"share_id": None}, "no shareID: enable the feature gate DRAConsumableCapacity"),
         ({"share_id": "../../../etc"}, "'../../../etc' is not a UUID"),
         ({"consumed_capacity": {}}, "how much cores it has: enable the feature gate DRAConsumableCapacity"),

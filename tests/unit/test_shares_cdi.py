@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hami_dra.shares import NodeEdits, Share, SpecFiles, claim_spec, device_id
+from hami_dra.shares import Access, NodeEdits, Share, SpecFiles, claim_spec, device_id
 from hami_dra.shares.cdi import merge
 
 CLAIM = "0b1a7d6e-3c3a-4b0e-9d55-0e5b2c1a7f10"
@@ -21,7 +21,9 @@ NODE = NodeEdits(
 )
 
 
-def share(number: int, gpu: int, *, cores: int = 30, memory: int = 4 * GIB) -> Share:
+def share(
+    number: int, gpu: int, *, cores: int = 30, memory: int = 4 * GIB, access: Access = "limited", log: int | None = None
+) -> Share:
     return Share(
         claim_namespace="team",
         claim_name="double",
@@ -33,6 +35,8 @@ def share(number: int, gpu: int, *, cores: int = 30, memory: int = 4 * GIB) -> S
         gpu_uuid=f"GPU-{gpu}",
         cores=cores,
         memory=memory,
+        access=access,
+        log_level=log,
     )
 
 
@@ -46,26 +50,22 @@ def test_spec_of_one_share() -> None:
     name = f"{CLAIM}-{only.share_id}"
     assert device_id(only) == f"hami-core-gpu.project-hami.io/share={name}"
     assert (spec["cdiVersion"], spec["kind"]) == ("0.5.0", "hami-core-gpu.project-hami.io/share")
-    assert spec["containerEdits"] == {
-        "env": ["NVIDIA_VISIBLE_DEVICES=void", f"CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp/hami-core-{CLAIM}.cache"],
-        "deviceNodes": [{"path": "/dev/nvidiactl"}],
-        "mounts": [
-            {
-                "hostPath": "/opt/v1/libvgpu.so",
-                "containerPath": "/usr/local/vgpu/libvgpu.so",
-                "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
-            },
-            {
-                "hostPath": "/opt/v1/ld.so.preload",
-                "containerPath": "/etc/ld.so.preload",
-                "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
-            },
-        ],
-    }
+    assert spec["containerEdits"] == NODE.common
     (device,) = spec["devices"]
     assert device["name"] == name
     assert device["containerEdits"]["deviceNodes"] == [{"path": "/dev/nvidia1"}]
+    assert environment(spec, 0)["CUDA_DEVICE_MEMORY_SHARED_CACHE"] == f"/tmp/hami-core-{CLAIM}.cache"
     assert device["containerEdits"]["mounts"] == [
+        {
+            "hostPath": "/opt/v1/libvgpu.so",
+            "containerPath": "/usr/local/vgpu/libvgpu.so",
+            "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
+        },
+        {
+            "hostPath": "/opt/v1/ld.so.preload",
+            "containerPath": "/etc/ld.so.preload",
+            "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
+        },
         {
             "hostPath": f"/elsewhere/shares/{name}",
             "containerPath": f"/run/hami-dra/shares/{name}",
@@ -102,6 +102,41 @@ def test_two_shares_of_a_gpu_are_two_devices_with_the_sum_of_both() -> None:
     assert environment(spec, 0) == environment(spec, 1)
     assert environment(spec, 0)["CUDA_DEVICE_MEMORY_LIMIT_0"] == "5120m"
     assert environment(spec, 0)["CUDA_DEVICE_SM_LIMIT_0"] == "100"
+
+
+def test_whole_gpu_is_as_without_us() -> None:
+    spec = claim_spec([share(0, 1, access="whole")], NODE)
+    assert spec["devices"][0]["containerEdits"] == NODE.by_gpu["GPU-1"]
+    assert spec["containerEdits"] == NODE.common
+
+
+def test_limited_share_beside_a_whole_gpu_brings_its_library_along() -> None:
+    whole, limited = claim_spec([share(0, 0, access="whole"), share(1, 2)], NODE)["devices"]
+    assert whole["containerEdits"] == NODE.by_gpu["GPU-0"]
+    targets = [mount["containerPath"] for mount in limited["containerEdits"]["mounts"]]
+    assert "/etc/ld.so.preload" in targets
+    assert "CUDA_DEVICE_MEMORY_LIMIT_1=4096m" in limited["containerEdits"]["env"]  # its container sees both GPUs
+
+
+def test_monitor_reads_all_shares_of_the_node_where_the_library_does_not_look() -> None:
+    spec = claim_spec([share(0, 0, access="monitor", cores=0, memory=0), share(1, 0)], NODE)
+    assert spec["devices"][0]["containerEdits"] == {
+        **NODE.by_gpu["GPU-0"],
+        "mounts": [
+            {
+                "hostPath": "/elsewhere/shares",
+                "containerPath": "/run/hami-dra/node/shares",
+                "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
+            }
+        ],
+    }
+    assert environment(spec, 1)["CUDA_DEVICE_MEMORY_LIMIT_0"] == "4096m"
+
+
+def test_log_level_is_the_shares_own() -> None:
+    spec = claim_spec([share(0, 0, log=0), share(1, 1)], NODE)
+    assert environment(spec, 0)["LIBCUDA_LOG_LEVEL"] == "0"
+    assert "LIBCUDA_LOG_LEVEL" not in environment(spec, 1)
 
 
 @pytest.mark.parametrize(("base", "expected"), [("0.3.0", "0.5.0"), ("0.7.0", "0.7.0"), ("0.10.0", "0.10.0")])

@@ -91,11 +91,23 @@ class ExactDeviceRequest(Fields, frozen=True):
     capacity: CapacityRequirements = CapacityRequirements()
 
 
+class DeviceSubRequest(Fields, frozen=True):
+    """One of several alternatives of a request, known as `request/name`."""
+
+    name: str
+    device_class_name: str
+    selectors: tuple[dict[str, Any], ...] = ()
+    allocation_mode: Literal["ExactCount", "All"] = "ExactCount"
+    count: int = 1
+    capacity: CapacityRequirements = CapacityRequirements()
+
+
 class DeviceRequest(Fields, frozen=True):
-    """One named request of a claim; without `exactly` it lists alternatives (`firstAvailable`)."""
+    """One named request of a claim: `exactly` this, or of alternatives the first that can be had."""
 
     name: str
     exactly: ExactDeviceRequest | None = None
+    first_available: tuple[DeviceSubRequest, ...] = ()
 
 
 class DeviceConstraint(Fields, frozen=True):

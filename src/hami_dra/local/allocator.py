@@ -1,13 +1,14 @@
 """Allocates a claim from published devices in-process, as the Kubernetes scheduler would.
 
-It knows what DRA drivers with shared devices use: ExactCount requests, capacities and attribute constraints.
-What it does not know (CEL selectors, `firstAvailable`, allocation mode All, admin access) it refuses.
+It knows what DRA drivers with shared devices use: alternatives, counts and All, capacities, attribute constraints and
+admin access. What it does not know, CEL selectors, it refuses.
 """
 
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from hami_dra.kube import (
     AllocationResult,
@@ -18,6 +19,7 @@ from hami_dra.kube import (
     DeviceConstraint,
     DeviceRequest,
     DeviceRequestAllocationResult,
+    DeviceSubRequest,
     ExactDeviceRequest,
     Quantity,
     ResourceClaim,
@@ -47,12 +49,11 @@ def allocate(
 
     `drivers` has the driver for each device class, instead of the class's CEL expressions. Raises AllocationError.
     """
-    requests = claim.spec.devices.requests or ()
-    wants = [want for request in requests for want in _wants(request, drivers)]
-    if len(wants) > _MOST_RESULTS:
-        raise AllocationError(f"the claim asks for {len(wants)} devices: at most {_MOST_RESULTS} fit into one")
-    search = _Search(_candidates(slices), claim.spec.devices.constraints, _held(others))
-    results = search.results(wants)
+    candidates = _candidates(slices)
+    alternatives = [_alternatives(request, drivers, candidates) for request in claim.spec.devices.requests or ()]
+    search = _Search(candidates, claim.spec.devices.constraints, _held(others))
+    # Of the later requests all alternatives are tried before the next one of an earlier request, as the scheduler does.
+    results = search.results([want for wants in choice for want in wants] for choice in product(*alternatives))
     config = tuple(
         DeviceAllocationConfiguration(source="FromClaim", requests=each.requests, opaque=each.opaque)
         for each in claim.spec.devices.config
@@ -67,6 +68,9 @@ class _Want:
     request: str
     driver: str
     capacity: Mapping[str, Quantity]
+    admin_access: bool = False
+    only: "_Candidate | None" = None
+    """The device that it must be, where all are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class _Grant:
             driver=driver,
             pool=pool,
             device=device,
+            admin_access=self.want.admin_access,
             share_id=str(uuid.uuid4()) if shared else None,
             consumed_capacity=dict(self.consumed) if shared else {},
         )
@@ -115,11 +120,14 @@ class _Search:
     furthest: int = -1
     refusal: str = ""
 
-    def results(self, wants: Sequence[_Want]) -> tuple[DeviceRequestAllocationResult, ...]:
-        grants = self._extend(wants, ())
-        if grants is None:
-            raise AllocationError(self.refusal)
-        return tuple(grant.result() for grant in grants)
+    def results(self, choices: Iterable[Sequence[_Want]]) -> tuple[DeviceRequestAllocationResult, ...]:
+        """What the first of the choices that fits is given; raises AllocationError."""
+        for wants in choices:
+            if len(wants) > _MOST_RESULTS:
+                raise AllocationError(f"the claim asks for {len(wants)} devices: at most {_MOST_RESULTS} fit into one")
+            if (grants := self._extend(wants, ())) is not None:
+                return tuple(grant.result() for grant in grants)
+        raise AllocationError(self.refusal)
 
     def _extend(self, wants: Sequence[_Want], granted: tuple[_Grant, ...]) -> tuple[_Grant, ...] | None:
         """Return the granted devices with one for each want that is still without, or None."""
@@ -127,7 +135,7 @@ class _Search:
             return granted
         want = wants[len(granted)]
         reasons: list[str] = []
-        for candidate in self.candidates[_first_place(want, granted) :]:
+        for candidate in [want.only] if want.only else self.candidates[_first_place(want, granted) :]:
             self.tries += 1
             if self.tries > _MOST_TRIES:
                 raise AllocationError(f"nothing found in {_MOST_TRIES} tries: ask for fewer devices in one claim")
@@ -164,25 +172,36 @@ class _Search:
         return grant
 
 
-def _wants(request: DeviceRequest, drivers: Mapping[str, str]) -> list[_Want]:
-    exactly = request.exactly
-    if exactly is None:
-        raise AllocationError(f"request {request.name}: `firstAvailable` is left to the scheduler: use `exactly`")
-    if exactly.device_class_name not in drivers:
+def _alternatives(
+    request: DeviceRequest, drivers: Mapping[str, str], candidates: Sequence[_Candidate]
+) -> list[list[_Want]]:
+    """Each way to serve a request, the best first."""
+    if request.exactly:
+        return [_wants(request.name, request.exactly, drivers, candidates, request.exactly.admin_access)]
+    if not request.first_available:
+        raise AllocationError(f"request {request.name}: it has neither `exactly` nor `firstAvailable`")
+    return [_wants(f"{request.name}/{sub.name}", sub, drivers, candidates) for sub in request.first_available]
+
+
+def _wants(
+    name: str,
+    request: ExactDeviceRequest | DeviceSubRequest,
+    drivers: Mapping[str, str],
+    candidates: Sequence[_Candidate],
+    admin_access: bool = False,
+) -> list[_Want]:
+    if request.device_class_name not in drivers:
         known = ", ".join(sorted(drivers)) or "none"
-        raise AllocationError(f"request {request.name}: no device class {exactly.device_class_name}; there is {known}")
-    if unsupported := _unsupported(exactly):
-        raise AllocationError(f"request {request.name}: {unsupported} is left to the scheduler")
-    want = _Want(request.name, drivers[exactly.device_class_name], exactly.capacity.requests)
-    return [want] * exactly.count
-
-
-def _unsupported(request: ExactDeviceRequest) -> str:
+        raise AllocationError(f"request {name}: no device class {request.device_class_name}; there is {known}")
     if request.selectors:
-        return "a CEL selector"
-    if request.admin_access:
-        return "admin access"
-    return "" if request.allocation_mode == "ExactCount" else f"allocation mode {request.allocation_mode}"
+        raise AllocationError(f"request {name}: a CEL selector is left to the scheduler")
+    want = _Want(name, drivers[request.device_class_name], request.capacity.requests, admin_access)
+    if request.allocation_mode == "ExactCount":
+        return [want] * request.count
+    wants = [replace(want, only=candidate) for candidate in candidates if candidate.driver == want.driver]
+    if not wants:
+        raise AllocationError(f"request {name}: there is no device of {want.driver}")
+    return wants
 
 
 def _candidates(slices: Iterable[ResourceSlice]) -> list[_Candidate]:
@@ -218,7 +237,7 @@ def _first_place(want: _Want, granted: Sequence[_Grant]) -> int:
 
 def _check(constraint: DeviceConstraint, grants: Sequence[_Grant]) -> None:
     """Raise Unfit when the last of the grants breaks a constraint."""
-    bound = [grant for grant in grants if not constraint.requests or grant.want.request in constraint.requests]
+    bound = [grant for grant in grants if _concerns(constraint, grant.want.request)]
     if grants[-1] not in bound:
         return
     name = constraint.match_attribute or constraint.distinct_attribute or ""
@@ -229,6 +248,12 @@ def _check(constraint: DeviceConstraint, grants: Sequence[_Grant]) -> None:
         raise Unfit(f"its {name} differs from that of another device of the claim")
     if constraint.distinct_attribute and value in before:
         raise Unfit(f"its {name} is that of another device of the claim")
+
+
+def _concerns(constraint: DeviceConstraint, request: str) -> bool:
+    """A constraint on `main` is one on its alternative `main/sub` too."""
+    main = request.partition("/")[0]
+    return not constraint.requests or request in constraint.requests or main in constraint.requests
 
 
 def _attribute(candidate: _Candidate, name: str) -> DeviceAttribute | None:

@@ -19,19 +19,24 @@ class ShareCollector(Collector):
         self._memory_of = {gpu.uuid: gpu.memory_bytes for gpu in gpus}
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The three gauges, with a row for each share that could be read."""
+        """The three gauges, with a row for each share that counts and could be read."""
         granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share may use.")
         used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
         cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
         for share in self._folders.shares():
-            try:
-                limits, in_use = self._read(share)
-            except (OSError, LimitsError):
-                continue  # removed while we read; a folder that stays broken is mended by the next prepare
             labels = _label_values(share)
-            granted.add_metric(labels, limits.memory)
-            used.add_metric(labels, in_use)
-            cores.add_metric(labels, limits.cores)
+            match share.access:
+                case "limited":
+                    try:
+                        limits, in_use = self._read(share)
+                    except (OSError, LimitsError):
+                        continue  # removed while we read; a folder that stays broken is mended by the next prepare
+                    granted.add_metric(labels, limits.memory)
+                    cores.add_metric(labels, limits.cores)
+                    used.add_metric(labels, in_use)
+                case "whole":  # without libvgpu.so nobody counts what it uses
+                    granted.add_metric(labels, share.memory)
+                    cores.add_metric(labels, share.cores)
         return granted, used, cores
 
     def _read(self, share: Share) -> tuple[Limits, int]:

@@ -16,6 +16,11 @@ def device_name(gpu: Gpu) -> str:
     return f"hami-gpu-{gpu.minor}"
 
 
+def offered_memory(gpu: Gpu) -> int:
+    """Bytes that may be shared out: what is left below a step is not, for the API server wants whole steps."""
+    return gpu.memory_bytes - gpu.memory_bytes % _MIB
+
+
 def devices(gpus: Iterable[Gpu]) -> tuple[Device, ...]:
     """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler."""
     return tuple(_device(gpu) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
@@ -27,7 +32,7 @@ def _device(gpu: Gpu) -> Device:
         attributes={name: attribute for name, attribute in _attributes(gpu).items() if attribute},
         capacity={
             "cores": _shareable(Quantity(100), step=_PERCENT),
-            "memory": _shareable(Quantity(gpu.memory_bytes), step=_MIB),
+            "memory": _shareable(Quantity(offered_memory(gpu)), step=_MIB),
         },
         allow_multiple_allocations=True,
     )
@@ -49,12 +54,8 @@ def _attributes(gpu: Gpu) -> dict[str, DeviceAttribute | None]:
     }
 
 
-def _shareable(whole: Quantity, step: Quantity) -> DeviceCapacity:
-    """A capacity of which a claim may have any number of steps, all where it asks for none.
-
-    The API server wants default and max to be min and a number of steps, so what is left below a step is not offered.
-    """
-    offered = Quantity(whole - whole % step)
+def _shareable(offered: Quantity, step: Quantity) -> DeviceCapacity:
+    """A capacity of which a claim may have any number of steps, all where it asks for none."""
     policy = CapacityRequestPolicy(default=offered, valid_range=CapacityRange(min=step, max=offered, step=step))
     return DeviceCapacity(value=offered, request_policy=policy)
 

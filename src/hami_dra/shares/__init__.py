@@ -6,13 +6,14 @@ from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders
 from .limits import Limits, LimitsError
 from .names import DRIVER_NAME
 from .region import ProcessUse, read_use
-from .share import Share
+from .share import Access, Share
 from .spec_files import SpecFiles
 
 __all__ = [
     "DRIVER_NAME",
     "LIMITS_FILE",
     "REGION_FILE",
+    "Access",
     "ClaimFiles",
     "DamagedRegionError",
     "Limits",

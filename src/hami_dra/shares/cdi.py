@@ -14,6 +14,7 @@ KIND = f"{DRIVER_NAME}/share"
 LIBRARY_IN_CONTAINER = "/usr/local/vgpu/libvgpu.so"
 PRELOAD_IN_CONTAINER = "/etc/ld.so.preload"
 SHARES_IN_CONTAINER = "/run/hami-dra/shares"
+ALL_SHARES_IN_CONTAINER = "/run/hami-dra/node/shares"  # elsewhere, so that libvgpu.so takes nobody's share for its own
 
 Edits = Mapping[str, Any]
 """A `containerEdits` object, in CDI's own field names: NVIDIA's pass through whatever fields they have."""
@@ -51,13 +52,25 @@ def claim_spec(shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
         "cdiVersion": max(node.version, _OLDEST_VERSION, key=_version_key),
         "kind": KIND,
         "devices": [_device(share, shares, node) for share in shares],
-        "containerEdits": merge(node.common, _claim_edits(shares[0].claim_uid, node)),
+        # The NVIDIA container runtime in its old mode would add every GPU that an image's variable names.
+        "containerEdits": merge(node.common, {"env": ["NVIDIA_VISIBLE_DEVICES=void"]}),
     }
 
 
 def _device(share: Share, shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
     edits = merge(node.by_gpu[share.gpu_uuid], _share_edits(share, shares, node))
     return {"name": share.name, "containerEdits": edits}
+
+
+def _share_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Edits:
+    """What containers get of a share beside the GPU itself."""
+    match share.access:
+        case "limited":
+            return _limited_edits(share, shares, node)
+        case "whole":
+            return {}
+        case "monitor":
+            return {"mounts": [_mount(node.shares, ALL_SHARES_IN_CONTAINER, _READ_ONLY)]}
 
 
 def merge(first: Edits, second: Edits) -> dict[str, Any]:
@@ -72,28 +85,20 @@ def merge(first: Edits, second: Edits) -> dict[str, Any]:
     return merged
 
 
-def _claim_edits(claim_uid: str, node: NodeEdits) -> Edits:
-    """What all containers of a claim get: the library, and what the environment says once."""
+def _limited_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Edits:
+    """The library, and the share that it is to obey. Two shares in a container mount the library twice at one place."""
+    folder = node.shares / share.name
+    in_container = f"{SHARES_IN_CONTAINER}/{share.name}"
     return {
         "env": [
-            # The NVIDIA container runtime in its old mode would add every GPU that an image's variable names.
-            "NVIDIA_VISIBLE_DEVICES=void",
             # Where an upstream libvgpu.so keeps its own region. Ours has none: a share's folder holds it.
-            f"CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp/hami-core-{claim_uid}.cache",
+            f"CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp/hami-core-{share.claim_uid}.cache",
+            *_limits_environment(share.gpu_uuid, shares, node.by_gpu),
+            *([] if share.log_level is None else [f"LIBCUDA_LOG_LEVEL={share.log_level}"]),
         ],
         "mounts": [
             _mount(node.library, LIBRARY_IN_CONTAINER, _READ_ONLY),
             _mount(node.preload, PRELOAD_IN_CONTAINER, _READ_ONLY),
-        ],
-    }
-
-
-def _share_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Edits:
-    folder = node.shares / share.name
-    in_container = f"{SHARES_IN_CONTAINER}/{share.name}"
-    return {
-        "env": _limits_environment(share.gpu_uuid, shares, node.by_gpu),
-        "mounts": [
             _mount(folder, in_container, _READ_ONLY),
             _mount(folder / REGION_FILE, f"{in_container}/{REGION_FILE}", _WRITABLE),
         ],
@@ -108,7 +113,7 @@ def _limits_environment(gpu_uuid: str, shares: Sequence[Share], visible_order: I
     """
     of_claim = {share.gpu_uuid for share in shares}
     index = [uuid for uuid in visible_order if uuid in of_claim].index(gpu_uuid)
-    together = [share for share in shares if share.gpu_uuid == gpu_uuid]
+    together = [share for share in shares if share.gpu_uuid == gpu_uuid and share.access == "limited"]
     cores = min(sum(share.cores for share in together), 100)
     memory = f"{sum(share.memory for share in together) // _MIB}m"
     return [

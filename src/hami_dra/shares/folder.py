@@ -37,7 +37,8 @@ class ShareFolders:
     def ensure(self, share: Share) -> None:
         """Make the share's folder, or mend it where something is missing or different.
 
-        The region of a share in use stays as it is. Raises DamagedRegionError, and OSError.
+        One without limits has but share.json, which says that there is such a share. The region of a share in use
+        stays as it is. Raises DamagedRegionError, and OSError.
         """
         if self.path(share).is_dir():
             self._mend(share)
@@ -79,17 +80,21 @@ class ShareFolders:
     def _mend(self, share: Share) -> None:
         folder = self.path(share)
         remove_unfinished(folder)
-        _mend_region(folder / REGION_FILE)
-        if _differs(folder / LIMITS_FILE, _limits(share)) or _differs(folder / SHARE_FILE, _identity(share)):
-            # share.json says the limits too and comes last: whoever dies before that, the next one does all of it.
-            replace_file(folder / LIMITS_FILE, _limits(share))
-            region.raise_generation(folder / REGION_FILE)
+        is_different = _differs(folder / SHARE_FILE, _identity(share))
+        if share.access == "limited":
+            _mend_region(folder / REGION_FILE)
+            if is_different or _differs(folder / LIMITS_FILE, _limits(share)):
+                replace_file(folder / LIMITS_FILE, _limits(share))
+                region.raise_generation(folder / REGION_FILE)
+        if is_different:
+            # It says the limits too and comes last: whoever dies before that, the next one does all of it.
             replace_file(folder / SHARE_FILE, _identity(share))
 
 
 def _contents(share: Share) -> Iterator[tuple[str, bytes, int]]:
-    yield LIMITS_FILE, _limits(share), 0o644
-    yield REGION_FILE, region.empty(), _REGION_MODE
+    if share.access == "limited":
+        yield LIMITS_FILE, _limits(share), 0o644
+        yield REGION_FILE, region.empty(), _REGION_MODE
     yield SHARE_FILE, _identity(share), 0o644
 
 

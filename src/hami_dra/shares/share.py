@@ -1,13 +1,19 @@
 """The Share: what one allocation result of a claim grants on one GPU."""
 
+from typing import Literal
+
 import msgspec
+
+Access = Literal["limited", "whole", "monitor"]
+"""How a share's containers may use the GPU: within limits, as if it were theirs alone, or to look on (adminAccess)."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A claim's part of one GPU. A claim is a list of shares; two of them may lie on the same GPU.
 
-    `cores` is percent of the GPU's time, 1 to 100; `memory` is bytes. `request` is as the allocation names it,
-    `main/sub` where an alternative was taken. Its JSON form is the share folder's `share.json`.
+    `cores` is percent of the GPU's time, 1 to 100; `memory` is bytes; both are 0 for a monitor, which is not counted.
+    `request` is as the allocation names it, `main/sub` where an alternative was taken. `log_level` is libvgpu.so's, its
+    own default where None. Its JSON form is the share folder's `share.json`.
     """
 
     claim_namespace: str
@@ -20,6 +26,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     gpu_uuid: str
     cores: int
     memory: int
+    access: Access = "limited"
+    log_level: int | None = None
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from hami_dra.kube import (
     AllocationResult,
+    DeviceAllocationConfiguration,
     DeviceAllocationResult,
     DeviceRequestAllocationResult,
     KubeClient,
@@ -119,16 +120,26 @@ class Node:
         if self._process:
             await self.kill()
 
-    async def claim(self, name: str, *results: DeviceRequestAllocationResult) -> ClaimRef:
+    async def claim(
+        self,
+        name: str,
+        *results: DeviceRequestAllocationResult,
+        config: tuple[DeviceAllocationConfiguration, ...] = (),
+    ) -> ClaimRef:
         """A claim to which the scheduler has given `results`; without any it is not allocated."""
         claim = await self.kube.create_claim(ResourceClaim(metadata=ObjectMeta(name=name, namespace="team")))
         if results:
-            claim = await self.allocate(claim, *results)
+            claim = await self.allocate(claim, *results, config=config)
         return ClaimRef("team", name, claim.metadata.uid)
 
-    async def allocate(self, claim: ResourceClaim, *results: DeviceRequestAllocationResult) -> ResourceClaim:
+    async def allocate(
+        self,
+        claim: ResourceClaim,
+        *results: DeviceRequestAllocationResult,
+        config: tuple[DeviceAllocationConfiguration, ...] = (),
+    ) -> ResourceClaim:
         """Give a claim `results`, and take away what it had."""
-        allocation = AllocationResult(devices=DeviceAllocationResult(results=results))
+        allocation = AllocationResult(devices=DeviceAllocationResult(results=results, config=config))
         status = ResourceClaimStatus(allocation=allocation if results else None)
         return await self.kube.update_claim_status(msgspec.structs.replace(claim, status=status))
 
