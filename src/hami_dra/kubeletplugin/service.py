@@ -1,29 +1,31 @@
 """The DRAPlugin service: the kubelet's calls become one call of the driver for each claim."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TypeVar
 
 import grpc
 
 from ._pb import dra_pb2
+from .calls import ClaimCalls
 from .driver import ClaimError, ClaimRef, Driver, PreparedDevice
-from .locks import ClaimLocks
-from .rpc import DRA_VERSIONS, DRAVersion
+from .rpc import DRA_VERSIONS, Context, DRAVersion
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
+_PATIENCE = 45.0
+"""Seconds that the kubelet gives a call."""
+
+_FOR_WORK = 0.95
+"""Part of a call's time that the work may take; the rest is for telling the caller what was not done."""
 
 
 class DRAService:
     """Serves every version of the DRAPlugin API from one driver."""
 
-    def __init__(self, driver: Driver, locks: ClaimLocks) -> None:
+    versions = tuple(version.name for version in DRA_VERSIONS)
+    """By the names that the kubelet knows, best first."""
+
+    def __init__(self, driver: Driver, calls: ClaimCalls) -> None:
         self._driver = driver
-        self._locks = locks
-        self._running: set[asyncio.Task[object]] = set()
+        self._calls = calls
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Return what a gRPC server needs to serve this."""
@@ -36,57 +38,38 @@ class DRAService:
             )
         ]
 
-    async def finish(self, grace: float) -> None:
-        """Wait up to `grace` seconds for work whose caller has gone."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-
     async def _prepare(
-        self, version: DRAVersion, request: dra_pb2.NodePrepareResourcesRequest
+        self, version: DRAVersion, request: dra_pb2.NodePrepareResourcesRequest, context: Context
     ) -> dra_pb2.NodePrepareResourcesResponse:
-        answers = await self._for_each(request.claims, self._driver.prepare)
+        async def devices(claim: ClaimRef) -> list[dra_pb2.Device]:
+            return [_device(device, version) for device in await self._driver.prepare(claim)]
+
+        answers = await self._calls.run(_references(request.claims), devices, _seconds(context))
         response = dra_pb2.NodePrepareResourcesResponse()
         for uid, answer in answers.items():
             if isinstance(answer, ClaimError):
                 response.claims[uid].error = str(answer)
             else:
-                response.claims[uid].devices.extend(_device(device, version) for device in answer)
+                response.claims[uid].devices.extend(answer)
         return response
 
     async def _unprepare(
-        self, request: dra_pb2.NodeUnprepareResourcesRequest
+        self, request: dra_pb2.NodeUnprepareResourcesRequest, context: Context
     ) -> dra_pb2.NodeUnprepareResourcesResponse:
-        answers = await self._for_each(request.claims, self._driver.unprepare)
+        answers = await self._calls.run(_references(request.claims), self._driver.unprepare, _seconds(context))
         response = dra_pb2.NodeUnprepareResourcesResponse()
         for uid, answer in answers.items():
             response.claims[uid].error = str(answer) if isinstance(answer, ClaimError) else ""
         return response
 
-    async def _for_each(
-        self, claims: Iterable[dra_pb2.Claim], work: Callable[[ClaimRef], Awaitable[T]]
-    ) -> dict[str, T | ClaimError]:
-        """Do the work for all claims at once and return, by claim UID, what came of each."""
-        refs = [ClaimRef(namespace=claim.namespace, name=claim.name, uid=claim.uid) for claim in claims]
-        tasks = [asyncio.create_task(self._for_one(ref, work)) for ref in refs]
-        for task in tasks:
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        # When the kubelet hangs up, the work goes on under its lock: half done, it would race with the retry.
-        answers = await asyncio.shield(asyncio.gather(*tasks))
-        return {ref.uid: answer for ref, answer in zip(refs, answers, strict=True)}
 
-    async def _for_one(self, claim: ClaimRef, work: Callable[[ClaimRef], Awaitable[T]]) -> T | ClaimError:
-        async with self._locks.of(claim.uid):
-            try:
-                if not (claim.namespace and claim.name and claim.uid):
-                    raise ClaimError(f"the kubelet named a claim incompletely: {claim}")
-                return await work(claim)
-            except ClaimError as error:
-                log.warning("claim %s/%s (%s): %s", claim.namespace, claim.name, claim.uid, error)
-                return ClaimError(_one_line(str(error)))
-            except Exception as error:
-                log.exception("claim %s/%s (%s): unexpected error", claim.namespace, claim.name, claim.uid)
-                return ClaimError(_one_line(f"unexpected {type(error).__name__}: {error}; see the driver's log"))
+def _references(claims: Iterable[dra_pb2.Claim]) -> list[ClaimRef]:
+    return [ClaimRef(namespace=claim.namespace, name=claim.name, uid=claim.uid) for claim in claims]
+
+
+def _seconds(context: Context) -> float:
+    remaining = context.time_remaining()
+    return _FOR_WORK * min(_PATIENCE, _PATIENCE if remaining is None else remaining)
 
 
 def _device(device: PreparedDevice, version: DRAVersion) -> dra_pb2.Device:
@@ -102,8 +85,3 @@ def _device(device: PreparedDevice, version: DRAVersion) -> dra_pb2.Device:
 def _main_requests(requests: Sequence[str]) -> list[str]:
     """Leave out sub-requests: containers refer to `a`, whichever alternative `a/b` was allocated."""
     return [request.partition("/")[0] for request in requests]
-
-
-def _one_line(text: str) -> str:
-    """An event shows one line."""
-    return " ".join(text.split())

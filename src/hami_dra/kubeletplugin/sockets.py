@@ -1,65 +1,72 @@
-"""gRPC servers on unix sockets that replace what a killed process left and leave nothing themselves."""
+"""Where a plugin's sockets lie: names that a rolling update's two instances do not share, short enough for a socket."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+import socket
 from pathlib import Path
-
-import grpc
 
 _LONGEST_PATH = 107
 """Bytes of a unix socket's path (sockaddr_un without its closing zero)."""
+
+_POD_UID = "[0-9A-Za-z-]{32,36}"
 
 
 class SocketError(OSError):
     """A socket cannot be made where the kubelet expects it; the text says why and what to do."""
 
 
-def socket_path(folder: Path, name: str) -> Path:
-    """Return the absolute path of a socket in `folder`, its name replaced by a hash where it would be too long.
+class SocketName:
+    """What one of a plugin's sockets is called: `<stem><ending>`, or `<stem>-<podUID><ending>` in a rolling update."""
 
-    Raises SocketError when even that does not fit.
-    """
-    short = hashlib.blake2b(name.encode(), digest_size=8).hexdigest() + ".sock"
-    for candidate in (name, short):
-        path = folder.absolute() / candidate
-        if len(bytes(path)) <= _LONGEST_PATH:
-            return path
-    raise SocketError(f"{path} is too long for a unix socket ({_LONGEST_PATH} bytes): use a folder with a shorter path")
+    def __init__(self, folder: Path, stem: str, ending: str) -> None:
+        self._folder = folder.absolute()
+        # A driver's name, a pod's UID and the kubelet's folder together are easily too long.
+        self._stems = (stem, hashlib.blake2b(stem.encode(), digest_size=8).hexdigest())
+        self._ending = ending
 
+    def path(self, pod_uid: str | None) -> Path:
+        """The socket of one instance, its stem replaced by a hash where the path would be too long.
 
-class SocketServer:
-    """A gRPC server on one unix socket."""
+        Raises SocketError when even that does not fit.
+        """
+        instance = f"-{pod_uid}" if pod_uid else ""
+        for stem in self._stems:
+            path = self._folder / f"{stem}{instance}{self._ending}"
+            if len(bytes(hidden(path))) <= _LONGEST_PATH:
+                return path
+        raise SocketError(
+            f"{path} is too long for a unix socket ({_LONGEST_PATH - 1} bytes): use a folder with a shorter path"
+        )
 
-    def __init__(self, path: Path, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        self.path = path
-        self._handlers = handlers
-        self._server: grpc.aio.Server | None = None
-
-    async def start(self) -> None:
-        """Listen and serve; raises SocketError."""
-        self._make_room()
-        # Made here because a gRPC server belongs to the event loop that runs when it is made.
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers(self._handlers)
+    def remove_dead(self) -> None:
+        """Remove the sockets of all instances that were killed. Raises SocketError."""
+        stems = "|".join(map(re.escape, self._stems))
+        ours = re.compile(f"({stems})(-{_POD_UID})?{re.escape(self._ending)}")
         try:
-            server.add_insecure_port(f"unix:{self.path}")
-        except RuntimeError as error:
-            raise SocketError(f"cannot listen on {self.path}: {error}") from error
-        await server.start()
-        self._server = server
-
-    async def stop(self, grace: float) -> None:
-        """Take no more calls, let running ones finish within `grace` seconds, and remove the socket."""
-        if self._server is not None:
-            await self._server.stop(grace)
-        self.path.unlink(missing_ok=True)
-
-    def _make_room(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            if self.path.is_socket():
-                self.path.unlink()
+            for path in self._folder.iterdir():
+                if ours.fullmatch(path.name) and is_dead(path):
+                    path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass  # no folder, no sockets
         except OSError as error:
-            raise SocketError(f"cannot put a socket at {self.path}: {error}") from error
-        if self.path.exists():
-            raise SocketError(f"{self.path} is in the way and not a socket: remove it")
+            raise SocketError(f"cannot remove stale sockets from {self._folder}: {error}") from error
+
+
+def hidden(path: Path) -> Path:
+    """Where a socket is made before it gets its name: the kubelet overlooks what begins with a dot."""
+    return path.with_name(f".{path.name}")
+
+
+def is_dead(path: Path) -> bool:
+    """Whether a path is a socket on which nobody listens any more."""
+    if not path.is_socket():
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            pass  # gone meanwhile, or alive and busy
+    return False

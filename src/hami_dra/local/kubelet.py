@@ -3,17 +3,25 @@
 import asyncio
 import logging
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import grpc
 
-from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
-from hami_dra.kubeletplugin._pb import dra_pb2, pluginregistration_pb2
-from hami_dra.kubeletplugin.rpc import DRA_VERSIONS, GET_INFO, NOTIFY_REGISTRATION_STATUS, DRAVersion
+from hami_dra.kubeletplugin import ClaimError, ClaimRef, DeviceHealth, HealthStatus, PreparedDevice
+from hami_dra.kubeletplugin._pb import dra_health_pb2, dra_pb2, pluginregistration_pb2
+from hami_dra.kubeletplugin.rpc import (
+    DRA_VERSIONS,
+    GET_INFO,
+    HEALTH_VERSIONS,
+    NOTIFY_REGISTRATION_STATUS,
+    DRAVersion,
+    HealthVersion,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +30,17 @@ _CALL_TIMEOUT = 45.0
 _POLL = 0.02
 """Seconds: the first two are the real kubelet's, which watches the folder where we look again."""
 
+_ALL_VERSIONS = tuple(version.name for version in (*DRA_VERSIONS, *HEALTH_VERSIONS))
+
 
 @dataclass(frozen=True, slots=True)
 class _Plugin:
+    """One instance of a driver."""
+
+    driver: str
     endpoint: str
     version: DRAVersion
+    health: HealthVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +55,20 @@ class _Socket:
 class Kubelet:
     """Registers the drivers whose sockets appear in `registry_dir` while the context is entered.
 
-    `versions` are the names of the DRAPlugin versions that it speaks; it takes the first of the driver's
-    list that is among them, as the real one does.
+    `versions` are the names of the API versions that it speaks; it takes the first of the driver's list that is among
+    them, as the real one does. Of several instances of a driver it calls the one that registered last, as that does.
+    A call is given up after `call_seconds`.
     """
 
-    def __init__(self, registry_dir: Path, *, versions: Sequence[str] = ("v1.DRAPlugin", "v1beta1.DRAPlugin")) -> None:
+    def __init__(
+        self, registry_dir: Path, *, versions: Sequence[str] = _ALL_VERSIONS, call_seconds: float = _CALL_TIMEOUT
+    ) -> None:
         self._registry_dir = registry_dir
         self._versions = {version.name: version for version in DRA_VERSIONS if version.name in versions}
-        self._plugins: dict[str, _Plugin] = {}
-        self._sockets: dict[_Socket, str] = {}
+        self._health_versions = {version.name: version for version in HEALTH_VERSIONS if version.name in versions}
+        self._call_seconds = call_seconds
+        self._plugins: dict[_Socket, _Plugin] = {}
+        self._refused: set[str] = set()
         self._changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -60,16 +79,21 @@ class Kubelet:
         self._watcher.cancel()
         await asyncio.gather(self._watcher, return_exceptions=True)
 
-    async def registered(self, driver: str) -> str:
-        """Wait until a driver is registered and return the API version that is spoken with it."""
+    async def registered(self, driver: str, *, instances: int = 1) -> str:
+        """Wait until so many instances of a driver are registered; return the API version spoken with the last one."""
         async with self._changed:
-            await self._changed.wait_for(lambda: driver in self._plugins)
-        return self._plugins[driver].version.name
+            await self._changed.wait_for(lambda: len(self._instances(driver)) == instances)
+        return self._plugin(driver).version.name
+
+    async def refused(self, driver: str) -> None:
+        """Wait until a driver has been told that it cannot be registered."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: driver in self._refused)
 
     async def deregistered(self, driver: str) -> None:
-        """Wait until a driver's registration socket is gone."""
+        """Wait until the registration sockets of all instances of a driver are gone."""
         async with self._changed:
-            await self._changed.wait_for(lambda: driver not in self._plugins)
+            await self._changed.wait_for(lambda: not self._instances(driver))
 
     async def prepare(
         self, driver: str, claims: Sequence[ClaimRef]
@@ -78,10 +102,10 @@ class Kubelet:
 
         Raises grpc.aio.AioRpcError when the call itself fails, KeyError when the driver is not registered.
         """
-        plugin = self._plugins[driver]
+        plugin = self._plugin(driver)
         request = dra_pb2.NodePrepareResourcesRequest(claims=_references(claims))
         async with grpc.aio.insecure_channel(f"unix:{plugin.endpoint}") as channel:
-            response = await plugin.version.prepare.call(channel, request, _CALL_TIMEOUT)
+            response = await plugin.version.prepare.call(channel, request, self._call_seconds)
         return {
             uid: ClaimError(answer.error) if answer.error else tuple(map(_prepared, answer.devices))
             for uid, answer in response.claims.items()
@@ -89,18 +113,40 @@ class Kubelet:
 
     async def unprepare(self, driver: str, claims: Sequence[ClaimRef]) -> dict[str, ClaimError | None]:
         """Have a registered driver unprepare claims; return by UID what came of each. Raises as `prepare` does."""
-        plugin = self._plugins[driver]
+        plugin = self._plugin(driver)
         request = dra_pb2.NodeUnprepareResourcesRequest(claims=_references(claims))
         async with grpc.aio.insecure_channel(f"unix:{plugin.endpoint}") as channel:
-            response = await plugin.version.unprepare.call(channel, request, _CALL_TIMEOUT)
+            response = await plugin.version.unprepare.call(channel, request, self._call_seconds)
         return {uid: ClaimError(answer.error) if answer.error else None for uid, answer in response.claims.items()}
+
+    async def health(self, driver: str) -> AsyncGenerator[list[DeviceHealth], None]:
+        """Yield what a registered driver tells of its devices, until it ends; nothing where it serves no health.
+
+        Raises as `prepare` does.
+        """
+        plugin = self._plugin(driver)
+        if plugin.health is None:
+            return
+        request = dra_health_pb2.NodeWatchResourcesRequest()
+        async with grpc.aio.insecure_channel(f"unix:{plugin.endpoint}") as channel:
+            async for response in plugin.health.watch.call(channel, request):
+                yield [_health(device) for device in response.devices]
+
+    def _instances(self, driver: str) -> list[_Plugin]:
+        return [plugin for plugin in self._plugins.values() if plugin.driver == driver]
+
+    def _plugin(self, driver: str) -> _Plugin:
+        instances = self._instances(driver)
+        if not instances:
+            raise KeyError(driver)
+        return instances[-1]
 
     async def _watch(self) -> None:
         while True:
             found = _sockets(self._registry_dir)
-            for socket in self._sockets.keys() - found:
-                del self._plugins[self._sockets.pop(socket)]
-            for socket in found - self._sockets.keys():
+            for socket in self._plugins.keys() - found:
+                del self._plugins[socket]
+            for socket in found - self._plugins.keys():
                 await self._register(socket)
             async with self._changed:
                 self._changed.notify_all()
@@ -120,15 +166,18 @@ class Kubelet:
             except grpc.aio.AioRpcError as error:
                 log.warning("the plugin at %s does not register: %s", socket.path, error.details())
                 return
-        if version is not None:
-            self._sockets[socket] = info.name
-            self._plugins[info.name] = _Plugin(info.endpoint, version)
+        if version is None:
+            self._refused.add(info.name)
+        else:
+            known = self._health_versions
+            health = next((known[name] for name in info.supported_versions if name in known), None)
+            self._plugins[socket] = _Plugin(info.name, info.endpoint, version, health)
 
 
 def _sockets(folder: Path) -> set[_Socket]:
-    """Return the sockets in a folder: that of a plugin which restarts is another one of the same name."""
+    """Return the sockets in a folder, but for those that are still in the making."""
     found = set()
-    for path in folder.glob("*.sock"):
+    for path in folder.glob("[!.]*.sock"):
         with suppress(FileNotFoundError):
             status = path.stat()
             if stat.S_ISSOCK(status.st_mode):
@@ -147,4 +196,15 @@ def _prepared(device: dra_pb2.Device) -> PreparedDevice:
         device=device.device_name,
         cdi_device_ids=tuple(device.cdi_device_ids),
         share_id=device.share_id if device.HasField("share_id") else None,
+    )
+
+
+def _health(device: dra_health_pb2.DeviceHealth) -> DeviceHealth:
+    return DeviceHealth(
+        pool=device.device.pool_name,
+        device=device.device.device_name,
+        status=HealthStatus(dra_health_pb2.HealthStatus.Name(device.health).capitalize()),
+        checked=datetime.fromtimestamp(device.last_updated_time, UTC),
+        message=device.message,
+        timeout_seconds=device.health_check_timeout_seconds or None,
     )
