@@ -23,6 +23,7 @@ struct block {
     _Atomic bool backed;   /* by pages that can be read and written */
     uint64_t size;         /* bytes, rounded up to SIM_UNIT */
     void *mappings;        /* of a reservation; see vmm.c */
+    CUmemoryPool pool;     /* whose memory it is; NULL: none's */
 };
 
 /* Hands out addresses for `size` bytes, aligned to the next power of two of it and at least to a page. The block's kind

@@ -2,6 +2,7 @@
 #include "sim/cuda/context.h"
 
 #include "sim/cuda/memory.h"
+#include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
@@ -267,7 +268,10 @@ CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 
 /* Everything here is done when its call returns, so there is nothing to wait for. */
 CUresult cuCtxSynchronize_v2(CUcontext context) {
-    return given_or_current(context, &context);
+    CUresult result = given_or_current(context, &context);
+    if (result == CUDA_SUCCESS)
+        pools_synchronize();
+    return result;
 }
 
 CUresult cuCtxSynchronize(void) {

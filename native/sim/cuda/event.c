@@ -1,5 +1,6 @@
 /* Events. Work is done at once, so an event is the instant at which it was recorded. */
 #include "sim/cuda/context.h"
+#include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
@@ -86,7 +87,10 @@ CUresult cuEventQuery(CUevent event) {
 }
 
 CUresult cuEventSynchronize(CUevent event) {
-    return cuEventQuery(event);
+    CUresult result = cuEventQuery(event);
+    if (result == CUDA_SUCCESS)
+        pools_synchronize();
+    return result;
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {

@@ -4,23 +4,35 @@
 #include "sim/common/ledger.h"
 #include "sim/cuda/arena.h"
 #include "sim/cuda/context.h"
+#include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
-#include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 #include "sim/cuda/vmm.h"
 
 #define PITCH 512u /* bytes: rows of cuMemAllocPitch start at multiples of it */
 
+static CUresult take_memory(enum block_kind kind, CUcontext context, CUmemoryPool pool, uint64_t size) {
+    if (kind != BLOCK_DEVICE)
+        return CUDA_SUCCESS;
+    return pool != NULL ? pool_take(pool, size) : process_take_memory(context->device, size);
+}
+
+static void give_memory(enum block_kind kind, CUcontext context, CUmemoryPool pool, uint64_t size) {
+    if (kind == BLOCK_DEVICE && pool != NULL)
+        pool_give(pool, size);
+    else if (kind == BLOCK_DEVICE)
+        process_give_memory(context->device, size);
+}
+
 /* Gives back the device memory behind a block that was taken out of use, and its addresses. */
 static void release(struct block *block, enum block_kind kind) {
-    if (kind == BLOCK_DEVICE)
-        process_give_memory(context_at(block->context)->device, block->size);
+    give_memory(kind, context_at(block->context), block->pool, block->size);
     arena_put(block);
 }
 
 static void free_if_of(struct block *block, unsigned context) {
     enum block_kind kind = atomic_load(&block->kind);
-    if (kind == BLOCK_FREE || kind == BLOCK_RESERVATION || block->context != context)
+    if (kind == BLOCK_FREE || kind == BLOCK_RESERVATION || block->context != context || block->pool != NULL)
         return;
     if (arena_retire(block, kind))
         release(block, kind);
@@ -30,24 +42,24 @@ void memory_free_all_of(unsigned context) {
     arena_each(free_if_of, context);
 }
 
-/* Allocates in a context. Managed and host memory is the program's to touch at once; neither takes device memory. */
-static CUresult allocate(CUdeviceptr *pointer, size_t size, enum block_kind kind, CUcontext context) {
+/* Allocates in a context, or from a pool unless that is NULL. Managed and host memory is the program's to touch at
+ * once; neither takes device memory. */
+static CUresult allocate(CUdeviceptr *pointer, size_t size, enum block_kind kind, CUcontext context,
+                         CUmemoryPool pool) {
     if (pointer == NULL || size == 0)
         return CUDA_ERROR_INVALID_VALUE;
     if (size > UINT64_MAX / 2)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    if (kind == BLOCK_DEVICE) {
-        CUresult result = process_take_memory(context->device, ledger_round(size));
-        if (result != CUDA_SUCCESS)
-            return result;
-    }
+    CUresult result = take_memory(kind, context, pool, ledger_round(size));
+    if (result != CUDA_SUCCESS)
+        return result;
     struct block *block = arena_take(size);
     if (block == NULL) {
-        if (kind == BLOCK_DEVICE)
-            process_give_memory(context->device, ledger_round(size));
+        give_memory(kind, context, pool, ledger_round(size));
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
     block->context = context_index(context);
+    block->pool = pool;
     if (kind != BLOCK_DEVICE && !arena_back(block)) {
         arena_put(block);
         return CUDA_ERROR_OUT_OF_MEMORY;
@@ -60,7 +72,11 @@ static CUresult allocate(CUdeviceptr *pointer, size_t size, enum block_kind kind
 static CUresult allocate_in_current(CUdeviceptr *pointer, size_t size, enum block_kind kind) {
     CUcontext context;
     CUresult result = context_current(&context);
-    return result != CUDA_SUCCESS ? result : allocate(pointer, size, kind, context);
+    return result != CUDA_SUCCESS ? result : allocate(pointer, size, kind, context, NULL);
+}
+
+CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context) {
+    return allocate(pointer, size, BLOCK_DEVICE, context, pool);
 }
 
 /* Frees what starts at `pointer`, if it is of one of two kinds. */
@@ -119,37 +135,8 @@ CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned int flags
     return allocate_in_current(pointer, size, BLOCK_MANAGED);
 }
 
-/* Streams do their work at once, so order on a stream is the order of the calls. */
-static CUresult allocate_on(CUdeviceptr *pointer, size_t size, CUstream stream) {
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
-    return result != CUDA_SUCCESS ? result : allocate(pointer, size, BLOCK_DEVICE, context);
-}
-
-CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t size, CUstream stream) {
-    return allocate_on(pointer, size, stream);
-}
-
-CUresult cuMemAllocAsync_ptsz(CUdeviceptr *pointer, size_t size, CUstream stream) {
-    return allocate_on(pointer, size, stream_or_own(stream));
-}
-
 CUresult cuMemFree_v2(CUdeviceptr pointer) {
     return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED);
-}
-
-static CUresult deallocate_on(CUdeviceptr pointer, CUstream stream) {
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
-    return result != CUDA_SUCCESS ? result : deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED);
-}
-
-CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
-    return deallocate_on(pointer, stream);
-}
-
-CUresult cuMemFreeAsync_ptsz(CUdeviceptr pointer, CUstream stream) {
-    return deallocate_on(pointer, stream_or_own(stream));
 }
 
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {
@@ -213,13 +200,16 @@ CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdev
         *(unsigned *)value = kind == BLOCK_MANAGED;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-        *(int *)value = context->device;
+        *(int *)value = block->pool != NULL ? block->pool->device : context->device;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
         *(void **)value = (void *)arena_address(block);
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
         *(size_t *)value = block->size;
+        return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+        *(CUmemoryPool *)value = block->pool;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MAPPED:
         *(bool *)value = true;

@@ -4,7 +4,10 @@
 
 #include "abi/cuda.h"
 
-/* Frees everything that was allocated in the context with this index. */
+/* Allocates device memory of a pool. It belongs to no context: the given one is what it shows. */
+CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context);
+
+/* Frees everything that was allocated in the context with this index, but for memory of pools. */
 void memory_free_all_of(unsigned context);
 
 /* Makes `size` bytes at `address` readable and writable by this process's host code, if they lie within one allocation

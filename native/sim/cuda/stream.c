@@ -2,6 +2,7 @@
 #include "sim/cuda/stream.h"
 
 #include "sim/cuda/context.h"
+#include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
@@ -120,7 +121,10 @@ CUresult cuStreamQuery_ptsz(CUstream stream) {
 
 CUresult cuStreamSynchronize(CUstream stream) {
     CUcontext context;
-    return stream_context(stream, &context);
+    CUresult result = stream_context(stream, &context);
+    if (result == CUDA_SUCCESS)
+        pools_synchronize();
+    return result;
 }
 
 CUresult cuStreamSynchronize_ptsz(CUstream stream) {

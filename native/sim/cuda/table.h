@@ -72,11 +72,25 @@
     ROW(cuMemFree, cuMemFree_v2, 3020, LEGACY, (CUdeviceptr pointer)) \
     ROW(cuMemFreeAsync, cuMemFreeAsync, 11020, LEGACY, (CUdeviceptr pointer, CUstream stream)) \
     ROW(cuMemFreeAsync, cuMemFreeAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr pointer, CUstream stream)) \
+    ROW(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync, 11020, LEGACY, (CUdeviceptr *pointer, size_t size, CUmemoryPool pool, CUstream stream)) \
+    ROW(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr *pointer, size_t size, CUmemoryPool pool, CUstream stream)) \
     ROW(cuMemAllocHost, cuMemAllocHost_v2, 3020, LEGACY, (void **pointer, size_t size)) \
     ROW(cuMemHostAlloc, cuMemHostAlloc, 2020, LEGACY, (void **pointer, size_t size, unsigned int flags)) \
     ROW(cuMemFreeHost, cuMemFreeHost, 2000, LEGACY, (void *pointer)) \
     ROW(cuMemGetAddressRange, cuMemGetAddressRange_v2, 3020, LEGACY, (CUdeviceptr *base, size_t *size, CUdeviceptr pointer)) \
     ROW(cuPointerGetAttribute, cuPointerGetAttribute, 4000, LEGACY, (void *value, CUpointer_attribute attribute, CUdeviceptr pointer)) \
+    \
+    ROW(cuMemPoolCreate, cuMemPoolCreate, 11020, LEGACY, (CUmemoryPool *pool, const CUmemPoolProps *props)) \
+    ROW(cuMemPoolDestroy, cuMemPoolDestroy, 11020, LEGACY, (CUmemoryPool pool)) \
+    ROW(cuMemPoolTrimTo, cuMemPoolTrimTo, 11020, LEGACY, (CUmemoryPool pool, size_t kept)) \
+    ROW(cuMemPoolGetAttribute, cuMemPoolGetAttribute, 11020, LEGACY, (CUmemoryPool pool, CUmemPool_attribute attribute, void *value)) \
+    ROW(cuMemPoolSetAttribute, cuMemPoolSetAttribute, 11020, LEGACY, (CUmemoryPool pool, CUmemPool_attribute attribute, void *value)) \
+    ROW(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool, 11020, LEGACY, (CUmemoryPool *pool, CUdevice device)) \
+    ROW(cuDeviceGetMemPool, cuDeviceGetMemPool, 11020, LEGACY, (CUmemoryPool *pool, CUdevice device)) \
+    ROW(cuDeviceSetMemPool, cuDeviceSetMemPool, 11020, LEGACY, (CUdevice device, CUmemoryPool pool)) \
+    ROW(cuMemGetDefaultMemPool, cuMemGetDefaultMemPool, 13000, LEGACY, (CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type)) \
+    ROW(cuMemGetMemPool, cuMemGetMemPool, 13000, LEGACY, (CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type)) \
+    ROW(cuMemSetMemPool, cuMemSetMemPool, 13000, LEGACY, (CUmemLocation *location, CUmemAllocationType type, CUmemoryPool pool)) \
     \
     ROW(cuMemGetAllocationGranularity, cuMemGetAllocationGranularity, 10020, LEGACY, (size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)) \
     ROW(cuMemCreate, cuMemCreate, 10020, LEGACY, (CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)) \

@@ -1,0 +1,54 @@
+/* Allocates and frees in stream order, from pools. Streams do their work at once, so that is the order of the calls. */
+#include "sim/cuda/context.h"
+#include "sim/cuda/memory.h"
+#include "sim/cuda/pool.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/stream.h"
+#include "sim/cuda/table.h"
+
+static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUstream stream) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    return pool_is_alive(pool) ? memory_allocate_from(pool, pointer, size, context) : CUDA_ERROR_INVALID_VALUE;
+}
+
+static CUresult allocate(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    CUcontext context;
+    CUmemoryPool pool;
+    CUresult result = stream_context(stream, &context);
+    if (result == CUDA_SUCCESS)
+        result = cuDeviceGetMemPool(&pool, context->device);
+    return result != CUDA_SUCCESS ? result : allocate_from(pool, pointer, size, stream);
+}
+
+CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    return allocate(pointer, size, stream);
+}
+
+CUresult cuMemAllocAsync_ptsz(CUdeviceptr *pointer, size_t size, CUstream stream) {
+    return allocate(pointer, size, stream_or_own(stream));
+}
+
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr *pointer, size_t size, CUmemoryPool pool, CUstream stream) {
+    return allocate_from(pool, pointer, size, stream);
+}
+
+CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *pointer, size_t size, CUmemoryPool pool, CUstream stream) {
+    return allocate_from(pool, pointer, size, stream_or_own(stream));
+}
+
+static CUresult deallocate(CUdeviceptr pointer, CUstream stream) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    return result != CUDA_SUCCESS ? result : cuMemFree_v2(pointer);
+}
+
+CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
+    return deallocate(pointer, stream);
+}
+
+CUresult cuMemFreeAsync_ptsz(CUdeviceptr pointer, CUstream stream) {
+    return deallocate(pointer, stream_or_own(stream));
+}
