@@ -1,31 +1,71 @@
-/* Device memory in stream order: cuMemAllocAsync, cuMemFreeAsync, for both kinds of default stream. */
+/*
+ * Device memory in stream order: cuMemAllocAsync, cuMemAllocFromPoolAsync, cuMemFreeAsync, for both kinds of default
+ * stream. It comes from pools, and it is the pool that counts: what is freed stays its memory.
+ */
 #include "core/devices.h"
 #include "core/driver.h"
 #include "core/memory.h"
+#include "core/pools.h"
 
-static CUresult allocate(cuMemAllocAsync_fn *driver, CUdeviceptr *address, size_t bytes, CUstream stream) {
-    struct gpu *gpu = gpu_of_stream(stream);
-    if (!gpu_reserve(gpu, bytes))
+/* What the per-thread variants mean by a stream. */
+static CUstream or_own(CUstream stream) {
+    return stream == NULL ? CU_STREAM_PER_THREAD : stream;
+}
+
+/* A call on a stream that is being captured becomes a node of a graph: it takes memory when that is launched. */
+static bool is_captured(CUstream stream) {
+    CUstreamCaptureStatus status;
+    return DRIVER(cuStreamIsCapturing)(stream, &status) == CUDA_SUCCESS && status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *address, size_t bytes, CUstream stream) {
+    struct backing *backing;
+    uint64_t taken;
+    if (!pool_backing(pool, &backing))
         return CUDA_ERROR_OUT_OF_MEMORY;
-    CUresult result = driver(address, bytes, stream);
-    uint64_t key = result == CUDA_SUCCESS ? *address : 0;
-    if (memory_keep(result, (struct allocation){.key = key, .bytes = bytes, .gpu = gpu}))
+    if (backing == NULL || is_captured(stream))
+        return DRIVER(cuMemAllocFromPoolAsync)(address, bytes, pool, stream);
+    if (!backing_begin(backing, bytes, &taken))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = DRIVER(cuMemAllocFromPoolAsync)(address, bytes, pool, stream);
+    if (backing_end(backing, taken))
         return result;
-    DRIVER(cuMemFreeAsync)(*address, stream);
+    if (result == CUDA_SUCCESS)
+        DRIVER(cuMemFree_v2)(*address);
+    backing_trim(backing);
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static CUresult release(cuMemFreeAsync_fn *driver, CUdeviceptr address, CUstream stream) {
-    struct allocation allocation = memory_freeing(address);
-    return memory_freed(allocation, driver(address, stream));
+/* From the pool that is current to the stream's device. */
+static CUresult allocate(CUdeviceptr *address, size_t bytes, CUstream stream) {
+    CUdevice device;
+    CUmemoryPool pool;
+    if (!device_of_stream(stream, &device) || gpu_of_device(device) == NULL)
+        return DRIVER(cuMemAllocAsync)(address, bytes, stream);
+    CUresult result = DRIVER(cuDeviceGetMemPool)(&pool, device);
+    return result != CUDA_SUCCESS ? result : allocate_from(pool, address, bytes, stream);
 }
 
 CUresult cuMemAllocAsync(CUdeviceptr *address, size_t bytes, CUstream stream) {
-    return allocate(DRIVER(cuMemAllocAsync), address, bytes, stream);
+    return allocate(address, bytes, stream);
 }
 
 CUresult cuMemAllocAsync_ptsz(CUdeviceptr *address, size_t bytes, CUstream stream) {
-    return allocate(DRIVER(cuMemAllocAsync_ptsz), address, bytes, stream);
+    return allocate(address, bytes, or_own(stream));
+}
+
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr *address, size_t bytes, CUmemoryPool pool, CUstream stream) {
+    return allocate_from(pool, address, bytes, stream);
+}
+
+CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *address, size_t bytes, CUmemoryPool pool, CUstream stream) {
+    return allocate_from(pool, address, bytes, or_own(stream));
+}
+
+/* It may be memory of cuMemAlloc too, which counts by itself. */
+static CUresult release(cuMemFreeAsync_fn *driver, CUdeviceptr address, CUstream stream) {
+    struct allocation allocation = memory_freeing(address);
+    return memory_freed(allocation, driver(address, stream));
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {

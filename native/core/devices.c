@@ -55,21 +55,21 @@ struct gpu *gpu_of_current_context(void) {
     return gpu_of_device(device);
 }
 
-static struct gpu *gpu_of_context(CUcontext context) {
+static bool device_of_context(CUcontext context, CUdevice *device) {
     if (DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS)
-        return NULL;
-    struct gpu *gpu = gpu_of_current_context();
+        return false;
+    bool found = DRIVER(cuCtxGetDevice)(device) == CUDA_SUCCESS;
     DRIVER(cuCtxPopCurrent_v2)(&context);
-    return gpu;
+    return found;
 }
 
-struct gpu *gpu_of_stream(CUstream stream) {
+bool device_of_stream(CUstream stream, CUdevice *device) {
     CUcontext own, current;
     if (stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD ||
         DRIVER(cuStreamGetCtx)(stream, &own) != CUDA_SUCCESS || DRIVER(cuCtxGetCurrent)(&current) != CUDA_SUCCESS ||
         own == current)
-        return gpu_of_current_context();
-    return gpu_of_context(own);
+        return DRIVER(cuCtxGetDevice)(device) == CUDA_SUCCESS;
+    return device_of_context(own, device);
 }
 
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device) {

@@ -8,7 +8,9 @@
 /* Each returns NULL for a GPU that is not limited, and for what the driver itself will refuse. */
 struct gpu *gpu_of_device(CUdevice device);
 struct gpu *gpu_of_current_context(void);
-struct gpu *gpu_of_stream(CUstream stream);
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
+
+/* The device on which the stream's work is done. False if the driver does not say: it will refuse the stream. */
+bool device_of_stream(CUstream stream, CUdevice *device);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "core/fork.h"
 
+#include "core/backing.h"
 #include "core/inventory.h"
 #include "core/memory.h"
 #include "core/physical.h"
@@ -18,6 +19,7 @@ static void forget(void) {
     inventory_forget();
     allocations_forget(&addresses);
     physical_forget();
+    backings_forget();
 }
 
 void forget_in_forked_children(void) {

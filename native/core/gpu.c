@@ -4,6 +4,7 @@
 #include "core/log.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 
 /* Takes from the first share that has room, the rest from the next. Only the last one has to have all that is left. */
 static bool take_from_all(struct gpu *gpu, uint64_t bytes) {
@@ -22,10 +23,23 @@ static bool sweep_all(struct gpu *gpu) {
     return returned;
 }
 
+static _Atomic(bool (*)(struct gpu *)) reclaim;
+
+void gpu_set_reclaim(bool (*function)(struct gpu *gpu)) {
+    atomic_store_explicit(&reclaim, function, memory_order_release);
+}
+
+static bool reclaim_some(struct gpu *gpu) {
+    bool (*function)(struct gpu *) = atomic_load_explicit(&reclaim, memory_order_acquire);
+    return function != NULL && function(gpu);
+}
+
 bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
     if (gpu == NULL || bytes == 0 || take_from_all(gpu, bytes))
         return true;
     if (sweep_all(gpu) && take_from_all(gpu, bytes))
+        return true;
+    if (reclaim_some(gpu) && take_from_all(gpu, bytes))
         return true;
     struct share_memory memory = gpu_look(gpu);
     log_line(LOG_INFO, "refused %" PRIu64 " bytes: %" PRIu64 " of %" PRIu64 " in use", bytes, memory.used,

@@ -14,6 +14,9 @@ struct gpu {
  * NULL here and in the next function. */
 bool gpu_reserve(struct gpu *gpu, uint64_t bytes);
 
+/* What gpu_reserve asks, before it refuses, whether it could give back something of the GPU. */
+void gpu_set_reclaim(bool (*reclaim)(struct gpu *gpu));
+
 /* Gives reserved bytes back. */
 void gpu_give_back(struct gpu *gpu, uint64_t bytes);
 

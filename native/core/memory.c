@@ -1,6 +1,7 @@
 /* Holding a process to its share: reserve, ask the driver, remember; and the way back. */
 #include "core/memory.h"
 
+#include "core/backing.h"
 #include "core/driver.h"
 
 struct allocations addresses;
@@ -38,4 +39,5 @@ static bool is_freed(uint64_t address) {
 
 void memory_forget_freed(void) {
     allocations_remove_if(&addresses, is_freed);
+    backings_settle();
 }

@@ -42,6 +42,10 @@ static void *function(const char *name, const char *exported) {
     X(mem_alloc_managed, cuMemAllocManaged, cuMemAllocManaged, (CUdeviceptr *, size_t, unsigned int))                  \
     X(mem_alloc_pitch, cuMemAllocPitch, cuMemAllocPitch_v2, (CUdeviceptr *, size_t *, size_t, size_t, unsigned int))   \
     X(mem_alloc_async, cuMemAllocAsync, cuMemAllocAsync, (CUdeviceptr *, size_t, CUstream))                            \
+    X(mem_pool_create, cuMemPoolCreate, cuMemPoolCreate, (CUmemoryPool *, const CUmemPoolProps *))                     \
+    X(mem_alloc_from_pool, cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync,                                           \
+      (CUdeviceptr *, size_t, CUmemoryPool, CUstream))                                                                 \
+    X(stream_synchronize, cuStreamSynchronize, cuStreamSynchronize, (CUstream))                                        \
     X(mem_create, cuMemCreate, cuMemCreate,                                                                            \
       (CUmemGenericAllocationHandle *, size_t, const CUmemAllocationProp *, unsigned long long))                       \
     X(mem_free, cuMemFree, cuMemFree_v2, (CUdeviceptr))                                                                \
@@ -73,6 +77,21 @@ static CUresult use_device(int ordinal) {
     return result == CUDA_SUCCESS ? set_current(context) : result;
 }
 
+/* The program's one pool, made when it is first needed. */
+static CUresult allocate_from_pool(size_t bytes, uint64_t *key) {
+    static CUmemoryPool pool;
+    CUmemPoolProps props = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
+                            .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = device}};
+    CUresult result = pool == NULL ? mem_pool_create(&pool, &props) : CUDA_SUCCESS;
+    return result == CUDA_SUCCESS ? mem_alloc_from_pool(key, bytes, pool, NULL) : result;
+}
+
+/* Waits for the free: only then the memory leaves its pool. */
+static CUresult free_in_stream_order(uint64_t key) {
+    CUresult result = mem_free_async(key, NULL);
+    return result == CUDA_SUCCESS ? stream_synchronize(NULL) : result;
+}
+
 /* Kinds of allocation. Each gives a key that frees it. */
 static CUresult allocate(const char *kind, size_t bytes, uint64_t *key) {
     *key = 0;
@@ -80,6 +99,8 @@ static CUresult allocate(const char *kind, size_t bytes, uint64_t *key) {
         return mem_alloc_managed(key, bytes, CU_MEM_ATTACH_GLOBAL);
     if (strcmp(kind, "async") == 0)
         return mem_alloc_async(key, bytes, NULL);
+    if (strcmp(kind, "pool") == 0)
+        return allocate_from_pool(bytes, key);
     if (strcmp(kind, "create") == 0) {
         CUmemAllocationProp prop = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
                                     .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = device}};
@@ -93,8 +114,8 @@ static CUresult allocate(const char *kind, size_t bytes, uint64_t *key) {
 }
 
 static CUresult release(const char *kind, uint64_t key) {
-    if (strcmp(kind, "async") == 0)
-        return mem_free_async(key, NULL);
+    if (strcmp(kind, "async") == 0 || strcmp(kind, "pool") == 0)
+        return free_in_stream_order(key);
     return strcmp(kind, "create") == 0 ? mem_release(key) : mem_free(key);
 }
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
 WAYS_TO_FIND_FUNCTIONS = ["dlsym", "procaddress", "per-thread"]
-KINDS = ["alloc", "managed", "async", "create"]
+KINDS = ["alloc", "managed", "async", "pool", "create"]
 
 
 @pytest.mark.parametrize("how", WAYS_TO_FIND_FUNCTIONS)

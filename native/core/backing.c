@@ -1,0 +1,228 @@
+/*
+ * Memory that the driver keeps for many allocations at once, beyond their ends: a pool's, or that of a GPU's graphs.
+ *
+ * What the driver has reserved is only known by asking, and the lock is not held meanwhile. So a backing has a version,
+ * which every change of its figures raises: an answer holds only if it was asked for after the last change, and each
+ * thread asks after its own call of the driver.
+ */
+#include "core/backing.h"
+
+#include "core/driver.h"
+#include "core/lock.h"
+
+#include <stdlib.h>
+
+struct backing {
+    const struct backing_kind *kind; /* NULL: it has ended */
+    uint64_t name;
+    struct gpu *gpu;
+    uint64_t held;  /* bytes taken of the GPU's shares */
+    uint64_t ahead; /* bytes of them that are taken for calls under way */
+    uint64_t version;
+    unsigned askers; /* threads that have the driver look at it: it must not end under them */
+    bool retired;
+    struct backing *next;
+};
+
+/* What a thread knew of a backing when it began to ask the driver about it. */
+struct asking {
+    const struct backing_kind *kind;
+    uint64_t version;
+    bool retired;
+};
+
+/* One lock for all: there are few, and the driver's own work takes far longer. The list only grows. */
+static struct lock lock;
+static _Atomic(struct backing *) backings;
+
+static struct backing *find(const struct backing_kind *kind, uint64_t name) {
+    struct backing *backing = backings;
+    while (backing != NULL && (backing->kind != kind || backing->name != name || backing->retired))
+        backing = backing->next;
+    return backing;
+}
+
+struct backing *backing_find(const struct backing_kind *kind, uint64_t name) {
+    lock_take(&lock);
+    struct backing *backing = find(kind, name);
+    lock_release(&lock);
+    return backing;
+}
+
+static struct backing *unused_entry(void) {
+    struct backing *backing = backings;
+    while (backing != NULL && backing->kind != NULL)
+        backing = backing->next;
+    if (backing == NULL && (backing = calloc(1, sizeof *backing)) != NULL) {
+        backing->next = backings;
+        backings = backing;
+    }
+    return backing;
+}
+
+/* False if it has ended. */
+static bool start_asking(struct backing *backing, struct asking *asking) {
+    lock_take(&lock);
+    *asking = (struct asking){backing->kind, backing->version, backing->retired};
+    backing->askers += asking->kind != NULL;
+    lock_release(&lock);
+    return asking->kind != NULL;
+}
+
+/* Ends the backing if it is retired and `unused`, unless another thread is still asking. */
+static void stop_asking(struct backing *backing, const struct asking *asking, bool unused) {
+    lock_take(&lock);
+    bool ends = --backing->askers == 0 && backing->retired && unused;
+    struct backing ended = *backing;
+    if (ends) {
+        backing->retired = false;
+        backing->held = 0;
+        backing->kind = NULL;
+        backing->version++;
+    }
+    lock_release(&lock);
+    if (!ends)
+        return;
+    asking->kind->end(ended.name);
+    gpu_give_back(ended.gpu, ended.held);
+}
+
+static uint64_t difference(uint64_t larger, uint64_t smaller) {
+    return larger > smaller ? larger - smaller : 0;
+}
+
+/* Gives back what is held and not reserved, `taken` among it, but for what others have taken for their calls. False if
+ * the backing has changed since it was asked about. Writes how much more is reserved than held. */
+static bool adjust(struct backing *backing, uint64_t version, uint64_t reserved, uint64_t taken, uint64_t *missing) {
+    lock_take(&lock);
+    bool current = backing->version == version;
+    uint64_t surplus = 0;
+    if (current) {
+        backing->ahead -= taken;
+        surplus = difference(backing->held, reserved + backing->ahead);
+        backing->held -= surplus;
+        backing->version++;
+        *missing = difference(reserved, backing->held);
+    }
+    struct gpu *gpu = backing->gpu;
+    lock_release(&lock);
+    gpu_give_back(gpu, surplus);
+    return current;
+}
+
+static void hold(struct backing *backing, uint64_t bytes, uint64_t ahead) {
+    lock_take(&lock);
+    backing->held += bytes;
+    backing->ahead += ahead;
+    backing->version++;
+    lock_release(&lock);
+}
+
+/* What is held of this GPU's shares. */
+static uint64_t held_of(const struct backing *backing, const struct gpu *gpu) {
+    lock_take(&lock);
+    uint64_t held = backing->gpu == gpu ? backing->held : 0;
+    lock_release(&lock);
+    return held;
+}
+
+/* Makes what is held what is reserved. Returns how much is missing for that. */
+static uint64_t settle(struct backing *backing, uint64_t taken) {
+    uint64_t missing = 0;
+    struct asking asking;
+    for (bool settled = false; !settled && start_asking(backing, &asking);) {
+        struct backing_use use = {0};
+        bool known = asking.kind->ask(backing->name, &use);
+        if (!known)
+            hold(backing, 0, -taken);
+        settled = !known || adjust(backing, asking.version, use.reserved, taken, &missing);
+        stop_asking(backing, &asking, known && asking.retired && use.used == 0);
+    }
+    return missing;
+}
+
+bool backing_begin(struct backing *backing, uint64_t bytes, uint64_t *taken) {
+    struct asking asking;
+    if (!start_asking(backing, &asking))
+        return false;
+    struct backing_use use = {0};
+    bool known = asking.kind->ask(backing->name, &use);
+    stop_asking(backing, &asking, false);
+    *taken = difference(bytes, known ? difference(use.reserved, use.used) : 0);
+    if (!gpu_reserve(backing->gpu, *taken))
+        return false;
+    hold(backing, *taken, *taken);
+    return true;
+}
+
+bool backing_end(struct backing *backing, uint64_t taken) {
+    uint64_t missing;
+    while ((missing = settle(backing, taken)) != 0) {
+        taken = 0;
+        if (!gpu_reserve(backing->gpu, missing))
+            return false;
+        hold(backing, missing, 0);
+    }
+    return true;
+}
+
+/* What frees memory is forbidden to a thread while any captures a stream, unless it says that it means none of that. */
+static void trim(const struct asking *asking, uint64_t name) {
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    asking->kind->trim(name);
+    DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+}
+
+void backing_trim(struct backing *backing) {
+    struct asking asking;
+    if (!start_asking(backing, &asking))
+        return;
+    trim(&asking, backing->name);
+    stop_asking(backing, &asking, false);
+    (void)settle(backing, 0);
+}
+
+/* Before an allocation is refused: whether backings could give up something. */
+static bool reclaim(struct gpu *gpu) {
+    bool reclaimed = false;
+    for (struct backing *backing = backings; backing != NULL; backing = backing->next) {
+        uint64_t held = held_of(backing, gpu);
+        if (held == 0)
+            continue;
+        backing_trim(backing);
+        reclaimed |= held_of(backing, gpu) < held;
+    }
+    return reclaimed;
+}
+
+struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struct gpu *gpu) {
+    gpu_set_reclaim(reclaim);
+    lock_take(&lock);
+    struct backing *backing = find(kind, name);
+    if (backing == NULL && (backing = unused_entry()) != NULL) {
+        backing->kind = kind;
+        backing->name = name;
+        backing->gpu = gpu;
+    }
+    lock_release(&lock);
+    return backing;
+}
+
+void backings_settle(void) {
+    for (struct backing *backing = backings; backing != NULL; backing = backing->next)
+        (void)settle(backing, 0);
+}
+
+void backing_retire(struct backing *backing) {
+    lock_take(&lock);
+    backing->retired = true;
+    lock_release(&lock);
+    (void)settle(backing, 0);
+}
+
+void backings_forget(void) {
+    /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
+    backings = NULL;
+    lock_release(&lock);
+}

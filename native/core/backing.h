@@ -1,0 +1,48 @@
+/* Memory that the driver keeps for many allocations at once, beyond their ends: a pool's, or that of a GPU's graphs.
+ *
+ * It counts as the driver has it reserved, used or not: only so does a share never have more than its limit. */
+#ifndef HAMI_CORE_BACKING_H
+#define HAMI_CORE_BACKING_H
+
+#include "core/gpu.h"
+
+struct backing_use {
+    uint64_t reserved; /* bytes of the GPU's memory */
+    uint64_t used;     /* bytes of them that are in use: allocations come from the rest first */
+};
+
+/* How the driver is asked about one kind of backing, by what names it: a pool's handle, a device. */
+struct backing_kind {
+    bool (*ask)(uint64_t name, struct backing_use *use); /* false: the driver does not say */
+    void (*trim)(uint64_t name);                         /* gives the GPU what is not in use */
+    void (*end)(uint64_t name);                          /* NULL: it is never retired */
+};
+
+/* One backing on a limited GPU. They are never freed: another thread may be looking at one that ends. */
+struct backing;
+
+/* The backing of that name, new if need be. NULL without memory. */
+struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struct gpu *gpu);
+
+/* NULL if there is none of that name. */
+struct backing *backing_find(const struct backing_kind *kind, uint64_t name);
+
+/* Around a call of the driver that may reserve more. Before it as much is taken of the share as `bytes` exceed what is
+ * reserved and not used; false if that does not fit. After it what the driver reserved is counted exactly; false if
+ * that does not fit: then the caller takes the call back and trims. */
+bool backing_begin(struct backing *backing, uint64_t bytes, uint64_t *taken);
+bool backing_end(struct backing *backing, uint64_t taken);
+
+/* Has the driver give up what is not in use. */
+void backing_trim(struct backing *backing);
+
+/* After a call of the driver that may have given up what was reserved, of any backing. */
+void backings_settle(void);
+
+/* Ends a backing as soon as nothing of it is in use. Its name means nothing to the program from now on. */
+void backing_retire(struct backing *backing);
+
+/* In a forked child: nothing is the child's. */
+void backings_forget(void);
+
+#endif

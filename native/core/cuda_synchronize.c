@@ -1,0 +1,28 @@
+/* Waiting for streams, events and contexts: then the driver gives up what pools keep beyond their thresholds. */
+#include "core/backing.h"
+#include "core/driver.h"
+
+static CUresult settled(CUresult result) {
+    backings_settle();
+    return result;
+}
+
+CUresult cuStreamSynchronize(CUstream stream) {
+    return settled(DRIVER(cuStreamSynchronize)(stream));
+}
+
+CUresult cuStreamSynchronize_ptsz(CUstream stream) {
+    return settled(DRIVER(cuStreamSynchronize_ptsz)(stream));
+}
+
+CUresult cuEventSynchronize(CUevent event) {
+    return settled(DRIVER(cuEventSynchronize)(event));
+}
+
+CUresult cuCtxSynchronize(void) {
+    return settled(DRIVER(cuCtxSynchronize)());
+}
+
+CUresult cuCtxSynchronize_v2(CUcontext context) {
+    return settled(DRIVER(cuCtxSynchronize_v2)(context));
+}

@@ -1,0 +1,226 @@
+"""Memory pools: what the driver has reserved for one counts, used or not."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.vgpu.container import GIB, MIB, Container
+
+# What each program starts with. Sizes are in MiB; see() notes what the share has in use.
+PROGRAM = """
+import json
+from cuda.bindings import driver as cuda
+
+MIB = 1 << 20
+ATTRIBUTE = cuda.CUmemPool_attribute
+THRESHOLD = ATTRIBUTE.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
+
+def call(name, *arguments):
+    result, *values = getattr(cuda, name)(*arguments)
+    assert result == 0, (name, result)
+    return values[0] if values else None
+
+def failed(name, *arguments):
+    return getattr(cuda, name)(*arguments)[0] != 0
+
+def used():
+    _, free, total = cuda.cuMemGetInfo()
+    return (total - free) / MIB
+
+def make(device=0):
+    properties = cuda.CUmemPoolProps()
+    properties.allocType = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
+    properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+    properties.location.id = device
+    return call("cuMemPoolCreate", properties)
+
+def keep(pool):
+    call("cuMemPoolSetAttribute", pool, THRESHOLD, cuda.cuuint64_t(2**64 - 1))
+
+def take(pool, size):
+    return call("cuMemAllocFromPoolAsync", size * MIB, pool, stream)
+
+def give(pointer):
+    call("cuMemFreeAsync", pointer, stream)
+
+def synchronize():
+    call("cuStreamSynchronize", stream)
+
+call("cuInit", 0)
+context = call("cuDevicePrimaryCtxRetain", 0)
+call("cuCtxSetCurrent", context)
+stream = call("cuStreamCreate", 0)
+seen = []
+see = lambda: seen.append(used())
+"""
+SHOW = "\nprint(json.dumps(seen))\n"
+
+
+def _seen(container: Container, program: str, limit: int = GIB) -> Any:
+    container.grant(0, limit)
+    return container.python(PROGRAM + program + SHOW)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        'call("cuStreamSynchronize", stream)',
+        'call("cuEventSynchronize", call("cuEventCreate", 0))',
+        'call("cuCtxSynchronize")',
+    ],
+)
+def test_a_pool_counts_until_the_program_waits(container: Container, wait: str) -> None:
+    program = f"""
+pointer = call("cuMemAllocAsync", 64 * MIB, stream)
+see()
+give(pointer)
+see()
+{wait}
+see()
+"""
+    assert _seen(container, program) == [64, 64, 0]
+
+
+def test_what_a_pool_keeps_is_used_again_and_counts_once(container: Container) -> None:
+    program = """
+pool = make()
+keep(pool)
+for _ in range(3):
+    pointer = take(pool, 1000)
+    give(pointer)
+    synchronize()
+    see()
+call("cuMemPoolTrimTo", pool, 100 * MIB)
+see()
+call("cuMemPoolTrimTo", pool, 0)
+see()
+"""
+    assert _seen(container, program) == [1000, 1000, 1000, 100, 0]
+
+
+def test_what_a_pool_keeps_gives_way_before_anything_is_refused(container: Container) -> None:
+    program = """
+pools = [make(), make()]
+for pool in pools:
+    keep(pool)
+    give(take(pool, 400))
+see()
+plain = call("cuMemAlloc", 1000 * MIB)
+see()
+seen.append(failed("cuMemAllocFromPoolAsync", 25 * MIB, pools[0], stream))
+call("cuMemFree", plain)
+give(take(pools[0], 800))
+take(pools[1], 1024)
+see()
+"""
+    assert _seen(container, program) == [800, 1000, True, 1024]
+
+
+def test_a_pool_takes_memory_in_pieces_and_they_fit_the_limit(container: Container) -> None:
+    """The driver reserves more than was asked for: that counts, and what does not fit is given back."""
+    program = """
+pool = make()
+small = call("cuMemAllocFromPoolAsync", 1, pool, stream)
+see()
+rest = call("cuMemAlloc", 1021 * MIB)
+seen.append(failed("cuMemAllocFromPoolAsync", 2 * MIB, pool, stream))
+see()
+call("cuMemAllocFromPoolAsync", MIB, pool, stream)
+see()
+"""
+    assert _seen(container, program) == [2, True, 1023, 1023]
+    assert container.used_on(0) == 0
+
+
+def test_the_current_pool_of_a_device_is_what_it_allocates_from(container: Container) -> None:
+    program = """
+pool = make()
+keep(pool)
+call("cuDeviceSetMemPool", 0, pool)
+give(call("cuMemAllocAsync", 64 * MIB, stream))
+synchronize()
+see()
+call("cuMemPoolTrimTo", call("cuDeviceGetMemPool", 0), 0)
+see()
+"""
+    assert _seen(container, program) == [64, 0]
+
+
+def test_a_destroyed_pool_counts_until_its_last_allocation_is_freed(container: Container) -> None:
+    program = """
+pool = make()
+keep(pool)
+call("cuDeviceSetMemPool", 0, pool)
+first, second, unused = take(pool, 100), take(pool, 200), take(pool, 300)
+give(unused)
+call("cuMemPoolDestroy", pool)
+seen.append(int(call("cuDeviceGetMemPool", 0)) == int(call("cuDeviceGetDefaultMemPool", 0)))
+give(first)
+synchronize()
+see()
+call("cuMemFree", second)
+synchronize()
+see()
+another = make()
+call("cuMemPoolDestroy", another)
+take(make(), 1024)
+see()
+"""
+    assert _seen(container, program) == [True, 200, 0, 1024]
+
+
+def test_a_pool_of_another_device_counts_there(container: Container) -> None:
+    container.grant(1, 2 * GIB)
+    program = """
+pools = [make(1), call("cuDeviceGetDefaultMemPool", 1)]
+for pool in pools:
+    take(pool, 512)
+see()
+seen.append(failed("cuMemAllocFromPoolAsync", 1025 * MIB, pools[0], stream))
+call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 1))
+see()
+"""
+    assert _seen(container, program) == [0, True, 1024]
+
+
+def test_a_pool_of_a_gpu_without_a_share_is_left_alone(container: Container) -> None:
+    program = """
+give(take(make(1), 15 << 10))
+give(take(call("cuDeviceGetDefaultMemPool", 1), 1 << 10))
+see()
+"""
+    assert _seen(container, program) == [0]
+
+
+def test_memory_of_cu_mem_alloc_can_be_freed_in_stream_order(container: Container) -> None:
+    program = """
+pointer = call("cuMemAlloc", 64 * MIB)
+see()
+give(pointer)
+see()
+"""
+    assert _seen(container, program) == [64, 0]
+
+
+def test_threads_fill_a_share_from_one_pool_to_the_last_byte(container: Container) -> None:
+    """What is counted is always what the driver has reserved; the last one to ask sees it so."""
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+
+pool = make()
+def churn(_):
+    call("cuCtxSetCurrent", context)
+    stream = call("cuStreamCreate", 0)
+    for size in [1, 5, 2, 16] * 100:
+        result, pointer = cuda.cuMemAllocFromPoolAsync(size * MIB, pool, stream)
+        if result == 0:
+            call("cuMemFreeAsync", pointer, stream)
+        call("cuStreamSynchronize", stream)
+
+with ThreadPoolExecutor(4) as executor:
+    list(executor.map(churn, range(4)))
+see()
+take(pool, 64)
+see()
+"""
+    assert _seen(container, program, 64 * MIB) == [0, 64]
