@@ -32,6 +32,10 @@ e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBEC
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
 	@$(BIN)/python -m bench.core $(ARGS)
 
+bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one: are its accounts exact?
+	@$(BIN)/python -m bench.ledger races
+	@$(BIN)/python -m bench.ledger kills
+
 lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -68,4 +72,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e bench-core lint format image wheel clean
+.PHONY: help demo build test e2e bench-core bench-races lint format image wheel clean

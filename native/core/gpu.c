@@ -5,6 +5,17 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <time.h>
+
+#define TURN_PAUSE_NS 50000
+#define TURN_TRIES    400 /* about 50 ms, as the kernel rounds the pauses up */
+
+static bool take_whole(struct gpu *gpu, uint64_t bytes) {
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        if (share_take(share, bytes, bytes) != 0)
+            return true;
+    return false;
+}
 
 /* Takes from the first share that has room, the rest from the next. Only the last one has to have all that is left. */
 static bool take_from_all(struct gpu *gpu, uint64_t bytes) {
@@ -14,6 +25,31 @@ static bool take_from_all(struct gpu *gpu, uint64_t bytes) {
     if (missing > 0)
         gpu_give_back(gpu, bytes - missing);
     return missing == 0;
+}
+
+/* Whoever has the turn may be stopped, which the kernel does not tell. Then nobody waits any longer: without the turn,
+ * something may be refused that would have fitted, but nothing is given that does not. */
+static void wait_for_turn(struct share *share) {
+    for (int tries = 0; !share_turn_begin(share) && tries < TURN_TRIES; tries++)
+        nanosleep(&(struct timespec){.tv_nsec = TURN_PAUSE_NS}, NULL);
+}
+
+/* What is taken in parts may be given back because the last part is missing. As long as it is held, others could be
+ * refused what would fit a moment later: so parts are taken, and requests refused, by one process and thread at a time.
+ * Shares are in the same order everywhere, so that nobody waits for one who waits for him. */
+static bool take_in_turn(struct gpu *gpu, uint64_t bytes) {
+    lock_take(&gpu->turn);
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        wait_for_turn(share);
+    bool taken = take_from_all(gpu, bytes);
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        share_turn_end(share);
+    lock_release(&gpu->turn);
+    return taken;
+}
+
+static bool take(struct gpu *gpu, uint64_t bytes) {
+    return take_whole(gpu, bytes) || take_in_turn(gpu, bytes);
 }
 
 static bool sweep_all(struct gpu *gpu) {
@@ -35,11 +71,11 @@ static bool reclaim_some(struct gpu *gpu) {
 }
 
 bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
-    if (gpu == NULL || bytes == 0 || take_from_all(gpu, bytes))
+    if (gpu == NULL || bytes == 0 || take(gpu, bytes))
         return true;
-    if (sweep_all(gpu) && take_from_all(gpu, bytes))
+    if (sweep_all(gpu) && take(gpu, bytes))
         return true;
-    if (reclaim_some(gpu) && take_from_all(gpu, bytes))
+    if (reclaim_some(gpu) && take(gpu, bytes))
         return true;
     struct share_memory memory = gpu_look(gpu);
     log_line(LOG_INFO, "refused %" PRIu64 " bytes: %" PRIu64 " of %" PRIu64 " in use", bytes, memory.used,
@@ -68,4 +104,10 @@ struct share_memory gpu_look(const struct gpu *gpu) {
         sum.used += memory.used < memory.limit ? memory.used : memory.limit;
     }
     return sum;
+}
+
+void gpu_forget(struct gpu *gpu) {
+    lock_release(&gpu->turn);
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        share_forget(share);
 }

@@ -6,7 +6,8 @@
 
 struct gpu {
     struct uuid uuid;
-    struct share *shares; /* none: the GPU is closed, nothing can be had of it */
+    struct share *shares; /* by path; none: the GPU is closed, nothing can be had of it */
+    struct lock turn;     /* between threads, as share_turn_begin is between processes */
     struct gpu *next;
 };
 
@@ -22,5 +23,8 @@ void gpu_give_back(struct gpu *gpu, uint64_t bytes);
 
 /* What a program is shown; `used` is at most `limit`. */
 struct share_memory gpu_look(const struct gpu *gpu);
+
+/* In a forked child: the limits stay, what this process held of them was the parent's. */
+void gpu_forget(struct gpu *gpu);
 
 #endif

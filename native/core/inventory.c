@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct inventory inventory;
 static struct lock building;
@@ -32,9 +33,11 @@ bool inventory_add_share(struct inventory *to, struct share *share) {
     const struct uuid *uuid = &share->limits.gpu;
     if (find(to, uuid) == NULL && !inventory_add_gpu(to, uuid))
         return false;
-    struct gpu *gpu = find(to, uuid);
-    share->next = gpu->shares;
-    gpu->shares = share;
+    struct share **place = &find(to, uuid)->shares;
+    while (*place != NULL && strcmp((*place)->region.path, share->region.path) < 0)
+        place = &(*place)->next;
+    share->next = *place;
+    *place = share;
     return true;
 }
 
@@ -75,6 +78,5 @@ struct gpu *inventory_closed_gpu(void) {
 void inventory_forget(void) {
     lock_release(&building);
     for (struct gpu *gpu = inventory.gpus; gpu != NULL; gpu = gpu->next)
-        for (struct share *share = gpu->shares; share != NULL; share = share->next)
-            share_forget(share);
+        gpu_forget(gpu);
 }

@@ -71,15 +71,23 @@ bool region_open(struct region *region) {
     return true;
 }
 
-/* Whether a slot's owner lives, the kernel knows: the lock goes with the open file description. */
-static bool lock_slot(const struct region *region, uint32_t slot, short type) {
-    struct flock range = {
-        .l_type = type,
-        .l_whence = SEEK_SET,
-        .l_start = (off_t)(offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot)),
-        .l_len = sizeof(struct hami_slot),
-    };
+/* Whether a lock's owner lives, the kernel knows: the lock goes with the open file description. */
+static bool lock(const struct region *region, size_t start, size_t length, short type) {
+    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
     return fcntl(region->file, F_OFD_SETLK, &range) == 0;
+}
+
+static bool lock_slot(const struct region *region, uint32_t slot, short type) {
+    size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
+    return lock(region, start, sizeof(struct hami_slot), type);
+}
+
+bool region_turn_begin(struct region *region) {
+    return lock(region, offsetof(struct hami_region, ledger), sizeof(struct hami_ledger), F_WRLCK);
+}
+
+void region_turn_end(struct region *region) {
+    lock(region, offsetof(struct hami_region, ledger), sizeof(struct hami_ledger), F_UNLCK);
 }
 
 /* Empties a slot whose lock we hold. */

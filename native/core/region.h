@@ -28,6 +28,11 @@ bool region_sweep(struct region *region);
 /* What a slot bears as the PID namespace of its owner, for this process; 0 where there is no /proc. */
 uint64_t own_pid_namespace(void);
 
+/* A turn that only one process has at a time. False while another has it. It ends with the process too. The region is
+ * open. */
+bool region_turn_begin(struct region *region);
+void region_turn_end(struct region *region);
+
 /* In a forked child: lets go of the parent's slot and file without touching them. */
 void region_forget(struct region *region);
 

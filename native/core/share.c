@@ -73,6 +73,20 @@ bool share_sweep(struct share *share) {
     return returned;
 }
 
+bool share_turn_begin(struct share *share) {
+    lock_take(&share->lock);
+    bool begun = share->region.map == NULL || region_turn_begin(&share->region);
+    lock_release(&share->lock);
+    return begun;
+}
+
+void share_turn_end(struct share *share) {
+    lock_take(&share->lock);
+    if (share->region.map != NULL)
+        region_turn_end(&share->region);
+    lock_release(&share->lock);
+}
+
 static bool sweep_is_due(struct share *share) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time);

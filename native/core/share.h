@@ -36,6 +36,10 @@ uint64_t share_give(struct share *share, uint64_t at_most);
 /* Takes back what processes held that have died. True if that was anything. */
 bool share_sweep(struct share *share);
 
+/* Between them, no other process of the share is there. True if it is our turn, or if the share is broken. */
+bool share_turn_begin(struct share *share);
+void share_turn_end(struct share *share);
+
 /* A broken share has nothing free. */
 struct share_memory share_look(struct share *share);
 

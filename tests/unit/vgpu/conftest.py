@@ -1,8 +1,5 @@
 """Fixtures for the tests of libvgpu.so: a simulated machine, share folders, and C programs that run on both."""
 
-import fcntl
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,24 +7,13 @@ import pytest
 
 from hami_dra.sim import Machine, create_machine, simulated_gpus
 from tests.unit.vgpu.container import GIB, Container
-
-ROOT = Path(__file__).parents[3]
-SOURCES = ROOT / "tests/native/core"
-PROGRAMS = ROOT / "build/tests/core"
+from tests.unit.vgpu.programs import compile_programs
 
 
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """The folder of the compiled test programs; compiled by whichever worker comes first."""
-    PROGRAMS.mkdir(parents=True, exist_ok=True)
-    with (PROGRAMS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        compiler = f"ZIGCC={sys.executable} -m ziglang cc"
-        made = subprocess.run(
-            ["make", "-s", "-C", SOURCES, f"OUT={PROGRAMS}", compiler], capture_output=True, text=True
-        )
-    assert made.returncode == 0, made.stderr
-    return PROGRAMS
+    """The folder of the compiled test programs."""
+    return compile_programs()
 
 
 @pytest.fixture

@@ -139,13 +139,7 @@ class Container:
 
     def client(self, how: str = "dlsym", **environment: str) -> Client:
         """Start a client, which has a context on the first device. `how` it finds the driver's functions."""
-        process = subprocess.Popen(
-            [self.programs / "client", how],
-            env=self._environ(**environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = self.start("client", how, **environment)
         try:
             client = Client(process)
         except BaseException:
@@ -153,6 +147,16 @@ class Container:
             raise
         self._clients.append(client)
         return client
+
+    def start(self, program: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start one of the test programs with pipes to and from it; whoever starts it ends it."""
+        return subprocess.Popen(
+            [self.programs / program, *arguments],
+            env=self._environ(**environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, *command: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a program to its end."""

@@ -1,12 +1,18 @@
 """Many processes in one share: they never exceed it together, and whoever dies leaves nothing behind."""
 
-import random
 import time
 
-from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Client, Container
+import pytest
 
-KILLS = 60
-NEWCOMER_DEADLINE_S = 2.0  # far above what it takes, far below what a wedged region would cost
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
+from tests.unit.vgpu.kills import LIMIT, KillCampaign, native_waits_ns
+from tests.unit.vgpu.races import race
+
+RACES = 24
+KILLS = 200
+NATIVE = 10  # processes without libvgpu.so, to compare with
+LONGEST_WAIT_NS = 100_000_000
+SHOWN_DEADLINE_S = 2.0  # far above the 10 ms after which the dead are no longer shown
 
 
 def test_racing_processes_fill_a_share_exactly(container: Container) -> None:
@@ -21,6 +27,21 @@ def test_racing_processes_fill_a_share_exactly(container: Container) -> None:
         for client in clients:
             client.kill()
         clients = [container.client() for _ in range(8)]
+
+
+@pytest.mark.parametrize("limits", [[16 * MIB], [9 * MIB, 7 * MIB]], ids=["one share", "two shares"])
+def test_a_race_gives_not_a_byte_too_much_and_refuses_nothing_that_fits(
+    container: Container, limits: list[int]
+) -> None:
+    shares = [container.grant(0, limit) for limit in limits]
+    for _ in range(RACES):
+        assert race(container, shares).exact
+
+
+def test_of_two_who_race_for_what_several_shares_have_left_one_is_given_it(container: Container) -> None:
+    folders = [container.folder(container.grant(0, 100)) for _ in range(3)]
+    done = container.run(container.programs / "gpu_races", "20000", "250", *folders)
+    assert done.stdout == "0\n"
 
 
 def test_threads_of_a_process_fill_and_empty_a_share(container: Container) -> None:
@@ -52,31 +73,15 @@ def test_a_killed_process_is_no_longer_shown(container: Container) -> None:
     victim.allocate(500 * MIB)
     assert survivor.used() == 501 * MIB
     victim.kill()
-    deadline = time.monotonic() + NEWCOMER_DEADLINE_S
+    deadline = time.monotonic() + SHOWN_DEADLINE_S
     while survivor.used() != MIB:
         assert time.monotonic() < deadline
 
 
-def test_kills_at_random_instants_leave_exact_accounts(container: Container) -> None:
-    share = container.grant(0, 64 * MIB)
-    survivor = container.client()
-    assert survivor.allocate(MIB)[0] == SUCCESS
-    victims: list[Client] = []
-    for _ in range(KILLS):
-        started = time.monotonic()
-        newcomer = container.client()
-        assert newcomer.allocate(512)[0] in (SUCCESS, OUT_OF_MEMORY)
-        assert time.monotonic() - started < NEWCOMER_DEADLINE_S
-        newcomer.send("hammer - 2 0")
-        victims.append(newcomer)
-        time.sleep(random.uniform(0, 0.005))  # a random instant of the hammering
-        if len(victims) == 3:
-            victims.pop(random.randrange(3)).kill()
-    for victim in victims:
-        victim.kill()
-    assert survivor.allocate(63 * MIB)[0] == SUCCESS
-    assert container.use(share) == {survivor.pid: 64 * MIB}
-    assert container.used_on(0) == 64 * MIB
+def test_kills_at_random_instants_leave_exact_accounts_and_nobody_waits(container: Container) -> None:
+    campaign = KillCampaign(container, container.grant(0, LIMIT))
+    campaign.run(KILLS)
+    assert max(campaign.waits_ns) < max(native_waits_ns(container, NATIVE)) + LONGEST_WAIT_NS
 
 
 def test_slots_of_the_dead_are_used_again(container: Container) -> None:
