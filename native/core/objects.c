@@ -3,20 +3,18 @@
  *
  * dlvsym(RTLD_NEXT, "dlsym", version) is the usual way, but we replace dlvsym as well, and the versions differ by
  * architecture. Taking the first definition after our own keeps other interposers of dlsym in the chain.
+ *
+ * Such interposers (sanitizers, allocators) use dlsym to find what stands behind them, before their own functions work.
+ * So nothing that is called on the way to the real dlsym may be theirs: hence no strcmp and no dl_iterate_phdr there.
  */
 #include "core/objects.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-struct search {
-    const char *name;
-    bool past_us;
-    void *found;
-};
 
 /* An object's dynamic symbols. */
 struct symbols {
@@ -25,33 +23,15 @@ struct symbols {
     const uint32_t *gnu_hash;
 };
 
-static bool contains(const struct dl_phdr_info *object, const void *address) {
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type == PT_LOAD && (uintptr_t)address - start < segment->p_memsz)
-            return true;
-    }
-    return false;
-}
-
-static const ElfW(Dyn) * dynamic_section(const struct dl_phdr_info *object) {
-    for (int i = 0; i < object->dlpi_phnum; i++)
-        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            return (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
-    return NULL;
-}
-
 /* The loader has turned these entries into addresses, except in the kernel's vdso. */
-static const void *pointer(const struct dl_phdr_info *object, const ElfW(Dyn) * entry) {
+static const void *pointer(const struct link_map *object, const ElfW(Dyn) * entry) {
     uintptr_t value = entry->d_un.d_ptr;
-    return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
+    return (const void *)(value < object->l_addr ? object->l_addr + value : value);
 }
 
-static bool read_symbols(const struct dl_phdr_info *object, struct symbols *symbols) {
-    memset(symbols, 0, sizeof *symbols);
-    const ElfW(Dyn) *entry = dynamic_section(object);
-    for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
+static bool read_symbols(const struct link_map *object, struct symbols *symbols) {
+    *symbols = (struct symbols){0};
+    for (const ElfW(Dyn) *entry = object->l_ld; entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_SYMTAB)
             symbols->table = pointer(object, entry);
         else if (entry->d_tag == DT_STRTAB)
@@ -60,6 +40,12 @@ static bool read_symbols(const struct dl_phdr_info *object, struct symbols *symb
             symbols->gnu_hash = pointer(object, entry);
     }
     return symbols->table != NULL && symbols->strings != NULL && symbols->gnu_hash != NULL;
+}
+
+static bool equal(const char *one, const char *other) {
+    while (*one != '\0' && *one == *other)
+        one++, other++;
+    return *one == *other;
 }
 
 static uint32_t gnu_hash(const char *name) {
@@ -85,34 +71,37 @@ static const ElfW(Sym) * look_up(const struct symbols *symbols, const char *name
         const ElfW(Sym) *symbol = &symbols->table[index];
         uint32_t other = hashes[index - first];
         if ((hash | 1) == (other | 1) && symbol->st_shndx != SHN_UNDEF &&
-            strcmp(symbols->strings + symbol->st_name, name) == 0)
+            equal(symbols->strings + symbol->st_name, name))
             return symbol;
         if (other & 1)
             return NULL;
     }
 }
 
-static int visit(struct dl_phdr_info *object, size_t size, void *data) {
-    (void)size;
-    struct search *search = data;
-    if (!search->past_us) {
-        search->past_us = contains(object, (const void *)next_symbol);
-        return 0;
+/* The list is in the order in which the objects were loaded. Those that the program was started with never leave it,
+ * and the C library, which has what we look for, is one of them. */
+void *next_symbol(const char *name) {
+    Dl_info self;
+    struct link_map *object;
+    if (dladdr1((void *)next_symbol, &self, (void **)&object, RTLD_DL_LINKMAP) == 0)
+        return NULL;
+    while ((object = object->l_next) != NULL) {
+        struct symbols symbols;
+        const ElfW(Sym) *symbol = read_symbols(object, &symbols) ? look_up(&symbols, name) : NULL;
+        if (symbol != NULL)
+            return (void *)(object->l_addr + symbol->st_value);
     }
-    struct symbols symbols;
-    if (!read_symbols(object, &symbols))
-        return 0;
-    const ElfW(Sym) *symbol = look_up(&symbols, search->name);
-    if (symbol == NULL)
-        return 0;
-    search->found = (void *)(object->dlpi_addr + symbol->st_value);
-    return 1;
+    return NULL;
 }
 
-void *next_symbol(const char *name) {
-    struct search search = {.name = name};
-    dl_iterate_phdr(visit, &search);
-    return search.found;
+static bool contains(const struct dl_phdr_info *object, const void *address) {
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && (uintptr_t)address - start < segment->p_memsz)
+            return true;
+    }
+    return false;
 }
 
 void *cached_symbol(_Atomic(void *) *cache, const char *name) {

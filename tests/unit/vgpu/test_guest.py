@@ -52,3 +52,9 @@ def test_a_shell_prints_and_returns_as_ever(container: Container) -> None:
     container.grant(0, GIB)
     done = container.run("sh", "-c", "echo hello; exit 7", LIBCUDA_LOG_LEVEL="4")
     assert (done.returncode, done.stdout, done.stderr) == (7, "hello\n", "")
+
+
+def test_a_library_that_finds_its_own_functions_by_dlsym_when_it_is_loaded_can(container: Container) -> None:
+    ours_and_theirs = f"{lib('libvgpu.so')}:{container.programs / 'libinterposer.so'}"
+    done = container.run(container.programs / "layout", LD_PRELOAD=ours_and_theirs)
+    assert (done.returncode, done.stdout[:1]) == (0, "{")
