@@ -26,18 +26,37 @@ class Driver:
         """Install the chart; returns when its DaemonSet is ready."""
         repository, _, tag = IMAGE.rpartition(":")
         values = {"image.repository": repository, "image.tag": tag, "driverRoot": driver_root, "logLevel": "debug"}
-        sets = [f"--set={name}={value}" for name, value in values.items()]
-        place = [f"--namespace={NAMESPACE}", "--create-namespace"]
-        self._cluster.helm("install", RELEASE, str(CHART), *place, *sets)
+        self._helm("install", "--create-namespace", **values)
+
+    def upgrade(self, **values: str) -> None:
+        """Change values of the release, which replaces its pods; returns when the new ones are ready."""
+        self._helm("upgrade", "--reuse-values", **values)
+
+    def wait_until_ready(self) -> None:
+        """Wait until its DaemonSet is ready."""
         try:
             # Helm's own --wait is content when all but maxUnavailable pods are ready: on one node, none.
             self._kubectl("rollout", "status", f"daemonset/{RELEASE}", "--timeout=90s")
         except Failed as failed:
             raise Failed(f"{failed}\n{self.report()}") from None
 
+    def kill(self) -> int:
+        """SIGKILL the plugin as the kernel's out-of-memory killer would; returns how many processes that were."""
+        said = self._cluster.attempt("pkill", "--count", "--signal=KILL", "--full", "bin/hami-dra-plugin")
+        return int(said.split()[-1])
+
+    def pod(self) -> str:
+        """The name of the plugin's pod, the newest where one replaces another."""
+        pods = self._cluster.get("pods", f"--namespace={NAMESPACE}", "--sort-by=.metadata.creationTimestamp")["items"]
+        return str(pods[-1]["metadata"]["name"])
+
+    def restarts(self) -> int:
+        """How often the plugin's container was restarted."""
+        return restarts_of(self._cluster.get("pod", self.pod(), f"--namespace={NAMESPACE}"))
+
     def uninstall(self) -> None:
         """Remove the release and all of its objects."""
-        self._cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=60s")
+        self._cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--cascade=foreground", "--timeout=60s")
 
     def logs(self) -> str:
         """What the plugin said so far."""
@@ -82,8 +101,18 @@ class Driver:
         """Wait until the node has no trace of any claim."""
         wait_for("an empty node", lambda: not self.leftovers(), 20, lambda: "\n".join(self.leftovers()))
 
+    def _helm(self, verb: str, *options: str, **values: str) -> None:
+        sets = [f"--set={name}={value}" for name, value in values.items()]
+        self._cluster.helm(verb, RELEASE, str(CHART), f"--namespace={NAMESPACE}", *options, *sets)
+        self.wait_until_ready()
+
     def _kubectl(self, *args: str, stdin: str = "") -> str:
         return self._cluster.kubectl(f"--namespace={NAMESPACE}", *args, stdin=stdin)
+
+
+def restarts_of(pod: dict[str, Any]) -> int:
+    """How often the containers of a pod were restarted, all together."""
+    return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
 
 
 def mebibytes(quantity: str) -> int:

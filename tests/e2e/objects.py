@@ -36,18 +36,34 @@ def bare_pod(name: str, containers: Sequence[Object], **spec: Any) -> Object:
     return _object("Pod", name, {"containers": list(containers), "restartPolicy": "Never", **spec})
 
 
-def pod(name: str, *args: str, claim: str | None = None, template: str | None = None) -> Object:
+def pod(name: str, *args: str, claim: str | None = None, template: str | None = None, **spec: Any) -> Object:
     """A pod that runs gpu-client with `args` on the GPUs of a claim, or of a claim of its own from a template."""
+    return _object("Pod", name, _pod_spec(args, claim, template) | spec)
+
+
+def container(name: str, *args: str, claims: Sequence[str] = ("gpu",), **spec: Any) -> Object:
+    """A container that runs gpu-client with `args` on claims of its pod: `claim`, or `claim/request` for a part."""
+    named = [dict(zip(("name", "request"), claim.split("/"), strict=False)) for claim in claims]
+    return {"name": name, "image": CLIENT_IMAGE, "args": list(args), "resources": {"claims": named}, **spec}
+
+
+def pod_claim(name: str, claim: str | None = None, template: str | None = None) -> Object:
+    """A pod's own name for a claim, or for one that is made for it from a template."""
     source = {"resourceClaimName": claim} if claim else {"resourceClaimTemplateName": template}
-    container = {
-        "name": "main",
-        "image": CLIENT_IMAGE,
-        "args": list(args),
-        "resources": {"claims": [{"name": "gpu"}]},
-    }
-    return bare_pod(name, [container], resourceClaims=[{"name": "gpu", **source}])
+    return {"name": name, **source}
+
+
+def job(name: str, completions: int, parallelism: int, *args: str, template: str) -> Object:
+    """A Job whose pods each run gpu-client with `args` on a claim from a template; one that fails ends it."""
+    spec = {"template": {"spec": _pod_spec(args, None, template)}, "backoffLimit": 0}
+    return _object("Job", name, spec | {"completions": completions, "parallelism": parallelism})
+
+
+def _pod_spec(args: Sequence[str], claim: str | None, template: str | None) -> Object:
+    claims = [pod_claim("gpu", claim, template)]
+    return {"containers": [container("main", *args)], "resourceClaims": claims, "restartPolicy": "Never"}
 
 
 def _object(kind: str, name: str, spec: Object) -> Object:
-    version = "v1" if kind == "Pod" else "resource.k8s.io/v1"
+    version = {"Pod": "v1", "Job": "batch/v1"}.get(kind, "resource.k8s.io/v1")
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}

@@ -4,6 +4,7 @@ import pytest
 
 from deploy.image.build import REPOSITORY
 from tests.e2e.driver import MIB, Driver
+from tests.e2e.memory import allocate, granted, memory_seen
 from tests.e2e.objects import claim, pod, template
 from tests.e2e.workspace import Workspace
 
@@ -41,8 +42,8 @@ def test_two_gpus_in_either_order(workspace: Workspace, driver: Driver, memory: 
     assert memory_seen(workspace, "user", gpus=2) == limits
     assert sorted(limits.values()) == [4096, 8192]
     for gpu, limit in limits.items():
-        assert allocate(workspace, gpu, limit) == "CUDA_SUCCESS"
-        assert allocate(workspace, gpu, limit + 1) == "CUDA_ERROR_OUT_OF_MEMORY"
+        assert allocate(workspace, "user", gpu, limit) == "CUDA_SUCCESS"
+        assert allocate(workspace, "user", gpu, limit + 1) == "CUDA_ERROR_OUT_OF_MEMORY"
 
 
 def test_two_shares_of_one_gpu_add_up(workspace: Workspace, driver: Driver) -> None:
@@ -54,8 +55,8 @@ def test_two_shares_of_one_gpu_add_up(workspace: Workspace, driver: Driver) -> N
     ((gpu, limit),) = granted(driver, workspace.claim("one-gpu-twice")).items()
     assert limit == 12288
     assert memory_seen(workspace, "user") == {gpu: 12288}
-    assert allocate(workspace, gpu, 12288) == "CUDA_SUCCESS"
-    assert allocate(workspace, gpu, 12289) == "CUDA_ERROR_OUT_OF_MEMORY"
+    assert allocate(workspace, "user", gpu, 12288) == "CUDA_SUCCESS"
+    assert allocate(workspace, "user", gpu, 12289) == "CUDA_ERROR_OUT_OF_MEMORY"
 
 
 def test_pods_share_gpus_until_they_are_full(workspace: Workspace, driver: Driver) -> None:
@@ -92,23 +93,3 @@ def test_nothing_is_left_when_a_pod_is_gone(workspace: Workspace, driver: Driver
     workspace.delete_pods("user")
     driver.wait_for_nothing_left()
     assert driver.metric("hami_dra_share_memory_granted_bytes") == {}
-
-
-def granted(driver: Driver, claim: dict[str, object]) -> dict[str, int]:
-    """MiB per GPU that a claim's status grants, all requests together."""
-    return {gpu: sum(shares.values()) for gpu, shares in driver.granted(claim).items()}
-
-
-def memory_seen(workspace: Workspace, pod: str, gpus: int = 1) -> dict[str, int]:
-    """MiB per GPU that a pod's `gpu-client show` has printed, after all that tell of it were found to agree."""
-    seen = {}
-    for line in workspace.said(pod, gpus):
-        assert len({line["cuda"]["total"], line["cuda"]["device total"], line["nvml"]["total"]}) == 1, line
-        seen[line["gpu"]] = int(line["cuda"]["total"].removesuffix(" MiB"))
-    return seen
-
-
-def allocate(workspace: Workspace, gpu: str, mib: int) -> str:
-    """CUDA's answer to a process of a pod that asks for memory."""
-    (answer,) = workspace.ask("user", "allocate", f"--gpu={gpu}", str(mib))
-    return str(answer["result"])

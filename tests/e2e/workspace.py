@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import Cluster, Failed, wait_for
+from tests.e2e.driver import restarts_of
 from tests.e2e.objects import Object
 
 
@@ -35,6 +36,21 @@ class Workspace:
         except Failed as failed:
             raise Failed(f"{failed}\n{self.report()}") from None
 
+    def wait_until_complete(self, job: str, seconds: int) -> None:
+        """Wait until all pods of a Job have ended well; says what it came to when one does not."""
+        try:
+            self.kubectl("wait", "--for=condition=Complete", f"--timeout={seconds}s", f"job/{job}")
+        except Failed as failed:
+            raise Failed(f"{failed}\n{self.report()}") from None
+
+    def events(self, reason: str) -> list[str]:
+        """The messages of the namespace's Events of a reason."""
+        return [event["message"] for event in self.get("events", f"--field-selector=reason={reason}")["items"]]
+
+    def restarts(self, pod: str) -> int:
+        """How often a pod's containers were restarted, all together."""
+        return restarts_of(self.get("pod", pod))
+
     def wait_until_unschedulable(self, name: str) -> None:
         """Wait until the scheduler has said that it has no place for a pod."""
         self.kubectl("wait", "--for=jsonpath={.status.conditions[?(@.type=='PodScheduled')].reason}=Unschedulable",
@@ -58,9 +74,9 @@ class Workspace:
 
         return _parse(wait_for(f"{lines} lines from {pod}", look, 30, self.report))
 
-    def ask(self, pod: str, *args: str) -> list[Any]:
-        """What another gpu-client says, run in a pod with `args`."""
-        return _parse(self.kubectl("exec", pod, "--", "gpu-client", *args).splitlines())
+    def ask(self, pod: str, *args: str, container: str = "main") -> list[Any]:
+        """What another gpu-client says, run in a pod's container with `args`."""
+        return _parse(self.kubectl("exec", pod, f"--container={container}", "--", "gpu-client", *args).splitlines())
 
     def get(self, *args: str) -> Any:
         """The object, or list of objects, that `kubectl get ARGS` names."""

@@ -3,6 +3,7 @@
 
     gpu-client show                       one line per GPU: its memory as CUDA and as NVML tell it
     gpu-client allocate MIB [--gpu UUID]  take that much memory, on the first GPU if none is named; say how it went
+    gpu-client limit MIB                  fail unless each GPU gives exactly that much memory
 
 With --stay it stays afterwards, holding what it got, until it is terminated.
 """
@@ -28,6 +29,8 @@ def main() -> None:
     allocate = commands.add_parser("allocate")
     allocate.add_argument("mib", type=int)
     allocate.add_argument("--gpu")
+    limit = commands.add_parser("limit")
+    limit.add_argument("mib", type=int)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     call(driver.cuInit, 0)
@@ -35,6 +38,9 @@ def main() -> None:
     if options.do == "show":
         for name, device in gpus.items():
             tell(gpu=name, cuda=cuda_memory(device), nvml=nvml_memory(name))
+    elif options.do == "limit":
+        for name, device in gpus.items():
+            check_limit(name, device, options.mib)
     else:
         name = options.gpu or next(iter(gpus))
         tell(gpu=name, asked=f"{options.mib} MiB", result=allocation(gpus[name], options.mib * MIB))
@@ -67,6 +73,14 @@ def allocation(device: Any, size: int) -> str:
     """The name of CUDA's answer; what was allocated is held until the process ends."""
     call(driver.cuCtxSetCurrent, call(driver.cuDevicePrimaryCtxRetain, device))
     return str(driver.cuMemAlloc(size)[0].name)
+
+
+def check_limit(name: str, device: Any, limit: int) -> None:
+    """Take all of the limit, then try for one MiB more; ends the program when either goes other than it should."""
+    answers = [allocation(device, limit * MIB), allocation(device, MIB)]
+    tell(gpu=name, limit=f"{limit} MiB", answers=answers)
+    if answers != ["CUDA_SUCCESS", "CUDA_ERROR_OUT_OF_MEMORY"]:
+        sys.exit(1)
 
 
 def call(function: Any, *args: Any) -> Any:

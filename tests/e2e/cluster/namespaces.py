@@ -62,7 +62,7 @@ class Node:
             pid = self._pid()
             os.kill(pid, signal.SIGKILL)
             wait_for("the end of the node's processes", lambda: not Path(f"/proc/{pid}").exists(), 20)
-        except (FileNotFoundError, ProcessLookupError):
+        except (Failed, ProcessLookupError):
             pass
         if self._unshare:
             self._unshare.wait()
@@ -73,6 +73,8 @@ class Node:
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-lines:])
 
     def _pid(self) -> int:
+        if not (self.home / "pid").exists():
+            raise Failed("the cluster is down")
         pid = int((self.home / "pid").read_text())
         if Path(f"/proc/{pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink():
             raise ProcessLookupError(f"process {pid} is not the node's: another has got its number")

@@ -1,0 +1,111 @@
+"""Whatever dies or restarts beside them, pods start, keep their limits, and leave nothing behind."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cluster import LocalCluster, wait_for
+from tests.e2e.clusters import GATE, installed_driver, local_cluster
+from tests.e2e.driver import Driver
+from tests.e2e.memory import granted, memory_shown
+from tests.e2e.objects import bare_pod, claim, container, job, pod, pod_claim, template
+from tests.e2e.workspace import Workspace
+
+STAY = ("--stay", "show")
+TENTH = {"gpu": {"cores": 10, "memory": "1Gi"}}
+SECONDS_BETWEEN_KILLS = (1.0, 4.0)  # less than a start takes under load, and more
+
+
+@pytest.fixture(scope="module")
+def cluster(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster that nobody else minds to see fall."""
+    with local_cluster(tmp_path_factory.mktemp("c"), images, {GATE: True}) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def driver(cluster: LocalCluster) -> Iterator[Driver]:
+    """The driver; when it is uninstalled it may leave nothing but what it installed for containers."""
+    with installed_driver(cluster) as installed:
+        wait_for("the GPUs in ResourceSlices", installed.gpus, 30, installed.report)
+        yield installed
+    folders = ("/run/hami-dra/shares", "/var/run/cdi", "/var/lib/kubelet/plugins", "/var/lib/kubelet/plugins_registry")
+    assert cluster.run("find", *folders, "-not", "-type", "d").split() == []
+    assert cluster.attempt("pgrep", "--list-full", "--full", "hami-dra-plugin|gpu-client").startswith("pgrep")
+
+
+def test_pods_start_while_the_driver_is_upgraded(workspace: Workspace, driver: Driver) -> None:
+    workspace.create(template("tenth", TENTH), pod("resident", *STAY, template="tenth"))
+    workspace.wait_until_ready("resident")
+    workspace.create(job("starts", 30, 6, "limit", "1024", template="tenth"))
+    for level in ("info", "debug"):
+        before = driver.pod()
+        driver.upgrade(logLevel=level)
+        assert driver.pod() != before
+    workspace.wait_until_complete("starts", 240)
+    assert workspace.events("FailedPrepareDynamicResources") == []
+    assert list(memory_shown(workspace, "resident").values()) == [1024]
+
+
+def test_200_pods_start_while_the_driver_is_killed(workspace: Workspace, driver: Driver) -> None:
+    workspace.create(template("tenth", TENTH), job("starts", 200, 8, "limit", "1024", template="tenth"))
+    random_seconds = random.Random(6)
+    kills = 0
+    with ThreadPoolExecutor(1) as executor:
+        complete = executor.submit(workspace.wait_until_complete, "starts", 900)
+        while not complete.done():
+            kills += driver.kill()
+            try:
+                complete.result(timeout=random_seconds.uniform(*SECONDS_BETWEEN_KILLS))
+            except TimeoutError:
+                continue
+    print(f"{kills} kills during 200 starts")
+    assert kills >= 10
+    assert driver.restarts() >= 10
+    driver.wait_until_ready()
+
+
+def test_kubelet_restart(cluster: LocalCluster, workspace: Workspace, driver: Driver) -> None:
+    workspace.create(template("tenth", TENTH), pod("before", *STAY, template="tenth"))
+    workspace.wait_until_ready("before")
+    cluster.restart("kubelet")
+    # A starting kubelet deletes the slices of its node's drivers until they register anew.
+    workspace.create(pod("after", *STAY, template="tenth"))
+    workspace.wait_until_ready("before", "after")
+    for name in ("before", "after"):
+        assert list(memory_shown(workspace, name).values()) == [1024]
+    assert workspace.restarts("before") == 0
+
+
+def test_node_power_loss(cluster: LocalCluster, workspace: Workspace, driver: Driver) -> None:
+    two = {"small": {"cores": 10, "memory": "2Gi"}, "large": {"cores": 10, "memory": "3Gi"}}
+    workspace.create(
+        claim("shared", TENTH),
+        claim("pair", two, different_gpus=True),
+        *(pod(name, *STAY, claim="shared", restartPolicy="Always") for name in ("sharer-1", "sharer-2")),
+        bare_pod(
+            "two-claims",
+            [container("main", *STAY, claims=["one", "two"]), container("part", *STAY, claims=["two/small"])],
+            resourceClaims=[pod_claim("one", claim="shared"), pod_claim("two", claim="pair")],
+            restartPolicy="Always",
+        ),
+    )
+    pods = ("sharer-1", "sharer-2", "two-claims")
+    workspace.wait_until_ready(*pods)
+    shared, pair = workspace.claim("shared"), workspace.claim("pair")
+    cluster.down()
+    cluster.up({GATE: True})
+    wait_for(
+        "pods after the power loss",
+        lambda: all(workspace.restarts(name) > 0 for name in pods),
+        120,
+        workspace.report,
+    )
+    workspace.wait_until_ready(*pods)
+    for name in ("sharer-1", "sharer-2"):
+        assert memory_shown(workspace, name) == granted(driver, shared)
+    assert memory_shown(workspace, "two-claims") == granted(driver, shared, pair)
+    assert list(memory_shown(workspace, "two-claims", "part").values()) == [2048]
