@@ -56,7 +56,8 @@ class Driver:
 
     def uninstall(self) -> None:
         """Remove the release and all of its objects."""
-        self._cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--cascade=foreground", "--timeout=60s")
+        waiting = ("--wait", "--cascade=foreground", "--timeout=60s")
+        self._cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", *waiting)
 
     def logs(self) -> str:
         """What the plugin said so far."""

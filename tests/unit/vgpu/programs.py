@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[3]
-_SOURCES = _ROOT / "tests/native/core"
-_PROGRAMS = _ROOT / "build/tests/core"
+ROOT = Path(__file__).parents[3]
+SOURCES = ROOT / "tests/native/core"
+_PROGRAMS = ROOT / "build/tests/core"
 
 
 def compile_programs() -> Path:
@@ -17,7 +17,7 @@ def compile_programs() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         compiler = f"ZIGCC={sys.executable} -m ziglang cc"
         made = subprocess.run(
-            ["make", "-s", "-C", _SOURCES, f"OUT={_PROGRAMS}", compiler], capture_output=True, text=True
+            ["make", "-s", "-C", SOURCES, f"OUT={_PROGRAMS}", compiler], capture_output=True, text=True
         )
     assert made.returncode == 0, made.stderr
     return _PROGRAMS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.vgpu.conftest import SOURCES
 from tests.unit.vgpu.container import Container
+from tests.unit.vgpu.programs import SOURCES
 
 OURS, DRIVERS = "libvgpu.so", "libcuda.so.1"
 GRANTED = 2**30
