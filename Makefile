@@ -29,6 +29,9 @@ test: build $(VENV)/.test ## unit and integration tests
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
 	$(BIN)/pytest tests/e2e $(ARGS)
 
+glibc: build $(VENV)/.test ## libvgpu.so on the oldest and the newest C library that Debian has
+	$(BIN)/pytest tests/glibc $(ARGS)
+
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
 	@$(BIN)/python -m bench.core $(ARGS)
 
@@ -72,4 +75,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e bench-core bench-races lint format image wheel clean
+.PHONY: help demo build test e2e glibc bench-core bench-races lint format image wheel clean

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,12 @@ class Container:
             ours["HAMI_DRA_SHARES"] = str(self.shares)
         return kept | ours | self.environment | changes
 
-    def client(self, how: str = "dlsym", **environment: str) -> Client:
-        """Start a client, which has a context on the first device. `how` it finds the driver's functions."""
-        process = self.start("client", how, **environment)
+    def client(self, how: str = "dlsym", through: Sequence[str | Path] = (), **environment: str) -> Client:
+        """Start a client, which has a context on the first device. `how` it finds the driver's functions.
+
+        `through` is a command that starts it in place of the kernel, such as a loader.
+        """
+        process = self.start("client", how, through=through, **environment)
         try:
             client = Client(process)
         except BaseException:
@@ -148,10 +152,12 @@ class Container:
         self._clients.append(client)
         return client
 
-    def start(self, program: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(
+        self, program: str, *arguments: str, through: Sequence[str | Path] = (), **environment: str
+    ) -> "subprocess.Popen[str]":
         """Start one of the test programs with pipes to and from it; whoever starts it ends it."""
         return subprocess.Popen(
-            [self.programs / program, *arguments],
+            [*through, self.programs / program, *arguments],
             env=self._environ(**environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

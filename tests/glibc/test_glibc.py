@@ -1,0 +1,34 @@
+"""libvgpu.so on the oldest and the newest C library that Debian has: `make glibc`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
+from tools.glibc import NEWEST, OLD, Suite, UnreachableError, glibc
+
+
+def _first_reachable(suites: Sequence[Suite]) -> Path:
+    problems = []
+    for suite in suites:
+        try:
+            return glibc(suite)
+        except UnreachableError as error:
+            problems.append(f"{suite.name}: {error}")
+    pytest.skip("; ".join(problems))
+
+
+@pytest.mark.parametrize("suites", [OLD, [NEWEST]], ids=["oldest", "newest"])
+def test_a_program_is_held_to_its_share(container: Container, suites: Sequence[Suite]) -> None:
+    folder = _first_reachable(suites)
+    (loader,) = folder.glob("ld-linux-*.so.*")
+    libraries = f"{folder}:{container.machine.library_dir}"
+    container.grant(0, GIB)
+    client = container.client(through=[loader, "--library-path", libraries])
+    maps = Path(f"/proc/{client.pid}/maps").read_text()
+    assert str(folder) in maps
+    assert "libvgpu.so" in maps
+    assert client.allocate(GIB + MIB)[0] == OUT_OF_MEMORY
+    assert client.allocate(GIB)[0] == SUCCESS
+    assert client.info() == (0, GIB)
