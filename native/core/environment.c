@@ -21,11 +21,29 @@
 
 extern char **environ;
 
-static bool any_limit(void) {
-    for (char **variable = environ; variable != NULL && *variable != NULL; variable++)
-        if (strncmp(*variable, LIMIT_VARIABLE, strlen(LIMIT_VARIABLE)) == 0)
-            return true;
-    return false;
+/* "" or "_<i>", with i as we would write it ourselves. */
+static bool is_suffix(const char *suffix, size_t length) {
+    bool digits = length > 1 && length < 5 && suffix[0] == '_' && (suffix[1] != '0' || length == 2);
+    for (size_t i = 1; digits && i < length; i++)
+        digits = suffix[i] >= '0' && suffix[i] <= '9';
+    return length == 0 || digits;
+}
+
+/* Whether there are limits. One whose name is misspelt might be of any GPU. */
+static bool any_limit(bool *misspelt) {
+    bool any = false;
+    *misspelt = false;
+    for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
+        const char *suffix = *variable + strlen(LIMIT_VARIABLE);
+        if (strncmp(*variable, LIMIT_VARIABLE, strlen(LIMIT_VARIABLE)) != 0)
+            continue;
+        any = true;
+        if (!is_suffix(suffix, strcspn(suffix, "="))) {
+            log_line(LOG_ERROR, "%s: not %s or %s_<i>; GPUs are closed", *variable, LIMIT_VARIABLE, LIMIT_VARIABLE);
+            *misspelt = true;
+        }
+    }
+    return any;
 }
 
 static const char *variable_of(unsigned int index, char *name, size_t size) {
@@ -90,7 +108,7 @@ static bool limit_all_gpus(struct inventory *inventory) {
 }
 
 void environment_read(struct inventory *inventory) {
-    if (!any_limit())
+    if (!any_limit(&inventory->closed) || inventory->closed)
         return;
     bool understood = driver_load(LIBRARY_NVML) && DRIVER(nvmlInit_v2)() == NVML_SUCCESS;
     if (understood) {

@@ -1,13 +1,24 @@
-/* One line to standard error per event, and nothing at all unless LIBCUDA_LOG_LEVEL is set. */
+/* One line per event, and nothing at all unless LIBCUDA_LOG_LEVEL is set. */
 #include "core/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define LINE_LENGTH 512
+
+/* Opened anew for each line, of which there are few: a descriptor that we kept would be the program's to trip over.
+ * A program that runs with another user's rights must not write where its caller says. */
+static int open_log(void) {
+    const char *path = secure_getenv("LIBCUDA_LOG_FILE");
+    int file = -1;
+    if (path != NULL)
+        file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    return file >= 0 ? file : STDERR_FILENO;
+}
 
 void log_line(enum log_level level, const char *format, ...) {
     const char *wanted = getenv("LIBCUDA_LOG_LEVEL");
@@ -24,7 +35,10 @@ void log_line(enum log_level level, const char *format, ...) {
         length = LINE_LENGTH - 1;
     line[length] = '\n';
     /* In one write, so that lines of several processes do not mix. Nothing can be done about a closed descriptor. */
-    ssize_t written = write(STDERR_FILENO, line, (size_t)length + 1);
+    int log = open_log();
+    ssize_t written = write(log, line, (size_t)length + 1);
     (void)written;
+    if (log != STDERR_FILENO)
+        close(log);
     errno = saved_errno;
 }

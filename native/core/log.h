@@ -1,4 +1,4 @@
-/* One line to standard error per event, and nothing at all unless LIBCUDA_LOG_LEVEL is set. */
+/* One line per event, to standard error or to LIBCUDA_LOG_FILE, and nothing at all unless LIBCUDA_LOG_LEVEL is set. */
 #ifndef HAMI_CORE_LOG_H
 #define HAMI_CORE_LOG_H
 

@@ -57,6 +57,24 @@ def test_a_value_that_is_not_understood_closes_the_gpu(container: Container, val
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("suffix", ["_O", "_01", "_", "S", "_-1", "_0 ", "_0_1", "_99999"])
+def test_a_name_that_is_not_understood_closes_all_gpus(container: Container, suffix: str) -> None:
+    container.environment |= {"CUDA_DEVICE_MEMORY_LIMIT_0": "1g", f"CUDA_DEVICE_MEMORY_LIMIT{suffix}": "1g"}
+    client = container.client()
+    for device in range(2):
+        client.ask(f"device - {device}")
+        assert client.info() == (0, 0)
+        assert client.allocate(512)[0] == OUT_OF_MEMORY
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("value", ["1k", "1Ki", "1kb", "1KiB", "1024"])
+def test_a_limit_may_have_any_of_the_units(container: Container, value: str) -> None:
+    container.environment["CUDA_DEVICE_MEMORY_LIMIT"] = value
+    assert container.client().total() == 1024
+
+
+@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("environment", [{}, {"CUDA_DEVICE_MEMORY_LIMIT": "0"}])
 def test_zero_or_absent_is_no_limit(container: Container, environment: dict[str, str]) -> None:
     container.environment |= environment

@@ -143,3 +143,21 @@ def test_the_log_says_why_once_and_only_if_asked(container: Container) -> None:
     assert logged.count("\n") == 1
     assert f"{container.folder(share)}/region: does not exist; no memory is given from it" in logged
     assert "refused 1 bytes: 1073741824 of 1073741824 in use" in container.run(*command, LIBCUDA_LOG_LEVEL="3").stderr
+
+
+def test_the_log_goes_to_a_file_if_asked(container: Container, tmp_path: Path) -> None:
+    share = container.grant(0, GIB)
+    (container.folder(share) / "region").unlink()
+    command, log = [sys.executable, "-c", ALLOCATE_TWICE], tmp_path / "log"
+    for _ in range(2):
+        assert container.run(*command, LIBCUDA_LOG_LEVEL="0", LIBCUDA_LOG_FILE=str(log)).stderr == ""
+    lines = log.read_text().splitlines()
+    assert len(lines) == 2
+    assert all("does not exist; no memory is given from it" in line for line in lines)
+
+
+def test_a_log_file_that_cannot_be_written_leaves_standard_error(container: Container) -> None:
+    share = container.grant(0, GIB)
+    (container.folder(share) / "region").unlink()
+    done = container.run(sys.executable, "-c", ALLOCATE_TWICE, LIBCUDA_LOG_LEVEL="0", LIBCUDA_LOG_FILE="/nowhere/log")
+    assert "does not exist; no memory is given from it" in done.stderr

@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from hami_dra.native import lib
-from tests.unit.vgpu.container import GIB, MIB, SUCCESS, Container
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
 _IN_OPEN, _IN_ACCESS = 0x20, 0x1
 
@@ -46,6 +49,53 @@ def test_a_program_without_cuda_opens_nothing_of_ours(container: Container) -> N
     assert container.client().allocate(MIB)[0] == SUCCESS
     assert watch.noticed()
     watch.close()
+
+
+def _calls(container: Container, preload: str, *command: str) -> Counter[str]:
+    done = container.run(container.programs / "syscalls", preload, *command, LD_PRELOAD="")
+    if done.returncode == 126:
+        pytest.skip("a process may not trace its child here")
+    assert done.returncode == 0, done.stderr
+    return Counter(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("command", [["true"], ["sh", "-c", "exit 0"], ["ls", "/"]], ids=["true", "sh", "ls"])
+def test_a_program_without_cuda_pays_for_loading_it_and_nothing_more(container: Container, command: list[str]) -> None:
+    library = str(lib("libvgpu.so"))
+    container.grant(0, GIB)
+    more = _calls(container, library, *command) - _calls(container, "", *command)
+    opened = {Path(line.removeprefix("open ")).name for line in more if line.startswith("open ")}
+    assert "libvgpu.so" in opened
+    assert opened <= {"libvgpu.so", "libdl.so.2", "ld.so.cache"}
+    assert {line for line in more if not line.startswith("open ")} == {"load"}
+
+
+STATE = """
+import ctypes, json, os
+from pathlib import Path
+
+def state():
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {
+        "masks": [lines[name].strip() for name in ("Umask", "SigBlk", "SigIgn", "SigCgt", "NoNewPrivs")],
+        "environment": dict(os.environ), "folder": os.getcwd(), "threads": lines["Threads"].strip(),
+    }
+
+before = state()
+from cuda.bindings import driver as cuda
+cuda.cuInit(0)
+cuda.cuCtxSetCurrent(cuda.cuDevicePrimaryCtxRetain(0)[1])
+granted = cuda.cuMemAlloc(1 << 20)[0].value
+refused = cuda.cuMemAlloc(1 << 40)[0].value
+inherited = [name for name in os.listdir("/proc/self/fd") if int(name) > 2 and os.path.exists("/proc/self/fd/" + name)
+             and os.get_inheritable(int(name))]
+print(json.dumps([granted, refused, before == state(), inherited]))
+"""
+
+
+def test_defect_9_a_program_with_cuda_keeps_its_umask_signals_and_descriptors(container: Container) -> None:
+    container.grant(0, GIB)
+    assert container.python(STATE) == [SUCCESS, OUT_OF_MEMORY, True, []]
 
 
 def test_a_shell_prints_and_returns_as_ever(container: Container) -> None:
