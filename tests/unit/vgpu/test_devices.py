@@ -1,7 +1,11 @@
 """The right limit on the right GPU, whatever order programs see the GPUs in."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
+from hami_dra.sim import MODELS, create_machine, simulated_gpus
 from tests.unit.vgpu.container import GIB, Container
 
 # NVIDIA's own bindings, as programs use them.
@@ -73,3 +77,80 @@ def test_nvml_never_shows_more_than_there_is(container: Container) -> None:
     container.grant(0, 64 * GIB)
     first = container.machine.gpus[0].uuid
     assert container.python(SHOW_NVML)[first][0] == [16 * GIB, 16 * GIB, 0]
+
+
+# NVML, CUDA, and NVML again, in one process.
+SHOW_BOTH = """
+import json
+import pynvml
+from cuda.bindings import driver as cuda
+
+def nvml_totals():
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    totals = [pynvml.nvmlDeviceGetMemoryInfo(handle).total >> 30 for handle in handles]
+    return dict(zip(map(pynvml.nvmlDeviceGetUUID, handles), totals))
+
+def cuda_totals():
+    devices = [cuda.cuDeviceGet(ordinal)[1] for ordinal in range(cuda.cuDeviceGetCount()[1])]
+    return [[cuda.cuDeviceGetUuid(device)[1].bytes.hex(), cuda.cuDeviceTotalMem(device)[1] >> 30] for device in devices]
+
+pynvml.nvmlInit()
+before = nvml_totals()
+cuda.cuInit(0)
+print(json.dumps([before, cuda_totals(), nvml_totals()]))
+"""
+SLOW, FAST = 0, 1
+SLOW_LIMIT, FAST_LIMIT = 3, 5  # GiB
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, programs: Path) -> Iterator[Container]:
+    """A container on a machine whose second GPU is the faster one: NVML's order and CUDA's differ."""
+    slow = simulated_gpus(1, model=MODELS["Tesla T4"], seed="slow")
+    fast = simulated_gpus(1, model=MODELS["NVIDIA H100 80GB HBM3"], seed="fast")
+    container = Container(tmp_path / "shares", create_machine(tmp_path / "mixed", slow + fast), programs)
+    yield container
+    container.stop()
+
+
+def _limit_by_shares(container: Container, tmp_path: Path) -> None:
+    container.grant(SLOW, SLOW_LIMIT * GIB)
+    container.grant(FAST, FAST_LIMIT * GIB)
+
+
+def _limit_by_environment(container: Container, tmp_path: Path) -> None:
+    container.environment |= {
+        "CUDA_DEVICE_MEMORY_LIMIT_0": f"{SLOW_LIMIT}g",
+        "CUDA_DEVICE_MEMORY_LIMIT_1": f"{FAST_LIMIT}Gi",
+        "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(tmp_path / "cache"),
+    }
+
+
+# What CUDA shows with CUDA_VISIBLE_DEVICES, by CUDA_DEVICE_ORDER. {0} and {1} are the UUIDs in the order of the bus.
+ORDERED = [
+    ("PCI_BUS_ID", "0,1", [SLOW, FAST]),
+    ("FASTEST_FIRST", "0,1", [FAST, SLOW]),
+    ("PCI_BUS_ID", "1", [FAST]),
+    ("FASTEST_FIRST", "1", [SLOW]),
+    ("FASTEST_FIRST", "1,0", [SLOW, FAST]),
+    ("FASTEST_FIRST", "{0},{1}", [SLOW, FAST]),
+    ("PCI_BUS_ID", "{1:.12}", [FAST]),
+]
+
+
+@pytest.mark.parametrize("limit", [_limit_by_shares, _limit_by_environment])
+@pytest.mark.parametrize(("order", "visible", "expected"), ORDERED)
+def test_defect_1_each_gpu_keeps_its_limit_where_cuda_and_nvml_order_them_differently(
+    mixed: Container,
+    tmp_path: Path,
+    limit: Callable[[Container, Path], None],
+    order: str,
+    visible: str,
+    expected: list[int],
+) -> None:
+    limit(mixed, tmp_path)
+    uuids = [gpu.uuid for gpu in mixed.machine.gpus]
+    before, cuda, after = mixed.python(SHOW_BOTH, CUDA_DEVICE_ORDER=order, CUDA_VISIBLE_DEVICES=visible.format(*uuids))
+    limits = [SLOW_LIMIT, FAST_LIMIT]
+    assert before == after == dict(zip(uuids, limits, strict=True))
+    assert cuda == [[uuids[gpu].removeprefix("GPU-").replace("-", ""), limits[gpu]] for gpu in expected]

@@ -59,6 +59,11 @@ def test_limits_are_understood(programs: Path, text: str) -> None:
     assert _run(programs / "parse", "limits", text).stdout == f"{GPU} 7\n"
 
 
+def test_limits_of_a_mig_device_are_understood(programs: Path) -> None:
+    text = f"version 1\ngpu {GPU.replace('GPU', 'MIG')}\nmemory 7\n"
+    assert _run(programs / "parse", "limits", text).stdout == f"{GPU} 7\n"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
