@@ -13,6 +13,8 @@ from .kinds import KINDS, NODE, RESOURCE_CLAIM, RESOURCE_SLICE, Kind
 from .refusal import Refusal
 from .store import Matches, Object, Store
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 _LARGEST_BODY = 3 * 2**20
 _LARGEST_SLICE = 128
 
@@ -20,19 +22,21 @@ _LARGEST_SLICE = 128
 class ApiServer:
     """Serves nodes, events, device classes, slices and claims on `url` while the context is entered.
 
-    Without `consumable_capacity` it behaves like a real one whose feature gate of that name is off.
-    It listens on the loopback interface, on any free port where none is named.
+    Without `consumable_capacity` it behaves like a real one whose feature gate of that name is off. Where a `token` is
+    set it must come with each request. It listens on the loopback interface, on any free port where none is named.
+    Entered again it is the same server after a restart: same address, same objects.
     """
 
     def __init__(self, *, consumable_capacity: bool = True, port: int = 0) -> None:
         self.store = Store()
         self.url = ""
         self.consumable_capacity = consumable_capacity
+        self.token: str | None = None
         self._port = port
 
     async def __aenter__(self) -> Self:
         """Begin to listen."""
-        app = web.Application(middlewares=[_answer_refusals], client_max_size=_LARGEST_BODY)
+        app = web.Application(middlewares=[_answer_refusals, self._authenticate], client_max_size=_LARGEST_BODY)
         for kind in KINDS:
             self._add_routes(app.router, kind)
         # Watches never end by themselves, so there is nothing to wait for; aiohttp takes 0 for no timeout at all.
@@ -41,6 +45,7 @@ class ApiServer:
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
+        self._port = port
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -49,6 +54,12 @@ class ApiServer:
     def add_node(self, name: str) -> Object:
         """Have a node, as its kubelet would make it."""
         return self.store.create(NODE, "", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+
+    @web.middleware
+    async def _authenticate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            raise Refusal(401, "Unauthorized", "Unauthorized")
+        return await handler(request)
 
     def _add_routes(self, router: web.UrlDispatcher, kind: Kind) -> None:
         everywhere = f"{kind.root}/{kind.plural}"
@@ -140,9 +151,7 @@ class ApiServer:
 
 
 @web.middleware
-async def _answer_refusals(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _answer_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refusal as refusal:
