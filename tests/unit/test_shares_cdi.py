@@ -165,7 +165,7 @@ def test_merged_lists_hold_everything_once_and_in_order(first: dict[str, Any], s
 
 def test_spec_file_is_written_once_and_removed_with_what_was_unfinished(tmp_path: Path) -> None:
     files = SpecFiles(tmp_path / "cdi")
-    assert files.claim_uids() == set()
+    assert list(files.by_claim()) == []
     spec = claim_spec([share(0, 0)], NODE)
     files.ensure(CLAIM, spec)
     path = tmp_path / "cdi" / f"hami-core-gpu.project-hami.io-{CLAIM}.json"
@@ -175,6 +175,6 @@ def test_spec_file_is_written_once_and_removed_with_what_was_unfinished(tmp_path
     assert path.stat().st_ino == inode
     (tmp_path / "cdi" / "nvidia.yaml").write_text("not ours")
     (tmp_path / "cdi" / f".{path.name}.unfinished").write_text("{")
-    assert files.claim_uids() == {CLAIM}
+    assert {claim for claim, _ in files.by_claim()} == {CLAIM}
     files.remove_claim(CLAIM)
     assert [left.name for left in path.parent.iterdir()] == ["nvidia.yaml"]

@@ -132,7 +132,7 @@ def test_removing_a_claim_leaves_the_others(folders: ShareFolders) -> None:
     for share in (SHARE, second, other):
         folders.ensure(share)
     (folders.root / f".{SHARE.name}.unfinished").mkdir()
-    assert folders.claim_uids() == {CLAIM, OTHER_CLAIM}
+    assert {claim for claim, _ in folders.by_claim()} == {CLAIM, OTHER_CLAIM}
     folders.remove_claim(CLAIM, keep=frozenset({second.name}))
     assert list(folders.shares()) == [second, other]
     folders.remove_claim(CLAIM)
@@ -158,5 +158,5 @@ def test_shares_without_a_readable_identity_are_left_out(folders: ShareFolders) 
 
 def test_no_root_folder_is_no_shares(folders: ShareFolders) -> None:
     assert list(folders.shares()) == []
-    assert folders.claim_uids() == set()
+    assert list(folders.by_claim()) == []
     folders.remove_claim(CLAIM)

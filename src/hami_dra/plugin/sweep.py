@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 
-from hami_dra.kube import KubeClient, KubeError, NotFound, ResourceClaim
+from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, NotFound, ResourceClaim
 from hami_dra.kubeletplugin import ClaimLocks
-from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share
+from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share, remove_tree, shares_in
 
 _log = logging.getLogger(__name__)
 
@@ -30,21 +32,27 @@ class Sweeper:
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def sweep(self) -> None:
-        """Look at every claim once. Where the API server does not answer, the files stay for the next time."""
-        for claim_uid in self._files.claim_uids():
+        """Look at every claim once. Where the API server does not answer, the files stay for the next time.
+
+        The folders are read once and not for each claim: there may be thousands, and the kubelet's calls wait for it.
+        """
+        for claim_uid, paths in self._files.by_claim().items():
             async with self._locks.of(claim_uid):
                 try:
-                    if not await self._is_accounted_for(claim_uid):
-                        self._files.remove(claim_uid)
+                    if not await self._is_accounted_for(claim_uid, paths):
+                        for path in paths:
+                            remove_tree(path)
                         _log.info("removed what was left of claim %s", claim_uid)
                 except (KubeError, OSError) as error:
                     _log.warning("what lies here for claim %s stays for now: %s", claim_uid, error)
+                    if isinstance(error, ApiUnavailable):
+                        return  # it would not answer for the others either, and each would have to wait for that
 
-    async def _is_accounted_for(self, claim_uid: str) -> bool:
-        shares = list(self._files.folders.shares(claim_uid))
+    async def _is_accounted_for(self, claim_uid: str, paths: Sequence[Path]) -> bool:
+        shares = list(shares_in(paths))
         if not shares:
             # Whose it is cannot be told, so it stays while a container could use it: unprepare or a reboot removes it.
-            return self._files.is_usable(claim_uid)
+            return self._files.is_usable(claim_uid, paths)
         try:
             claim = await self._kube.get_claim(shares[0].claim_namespace, shares[0].claim_name)
         except NotFound:

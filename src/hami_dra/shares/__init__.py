@@ -2,7 +2,8 @@
 
 from .cdi import NodeEdits, claim_spec, device_id
 from .claim_files import ClaimFiles
-from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders
+from .files import remove_tree
+from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders, shares_in
 from .limits import Limits, LimitsError
 from .names import DRIVER_NAME
 from .region import ProcessUse, read_use
@@ -26,4 +27,6 @@ __all__ = [
     "claim_spec",
     "device_id",
     "read_use",
+    "remove_tree",
+    "shares_in",
 ]

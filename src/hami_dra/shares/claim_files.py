@@ -1,7 +1,10 @@
 """All that lies on a node for a claim: its share folders and its CDI spec. There is no other state."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
 from .cdi import NodeEdits, claim_spec
 from .folder import ShareFolders
@@ -33,10 +36,13 @@ class ClaimFiles:
         self.specs.remove_claim(claim_uid)
         self.folders.remove_claim(claim_uid)
 
-    def claim_uids(self) -> set[str]:
-        """The claims that any file belongs to."""
-        return self.specs.claim_uids() | self.folders.claim_uids()
+    def by_claim(self) -> dict[str, list[Path]]:
+        """All that lies on the node, by the claim that it belongs to, in the order in which it is to be removed."""
+        found = defaultdict(list)
+        for claim_uid, path in chain(self.specs.by_claim(), self.folders.by_claim()):
+            found[claim_uid].append(path)
+        return found
 
-    def is_usable(self, claim_uid: str) -> bool:
-        """Whether a container could start on a claim's files: one half alone is of no use to anybody."""
-        return claim_uid in self.specs.claim_uids() & self.folders.claim_uids()
+    def is_usable(self, claim_uid: str, paths: Collection[Path]) -> bool:
+        """Whether a container could start on these files of a claim: one half alone is of no use to anybody."""
+        return self.specs.path(claim_uid) in paths and any(path.parent == self.folders.root for path in paths)

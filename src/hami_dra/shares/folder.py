@@ -1,7 +1,7 @@
 """Share folders: what the plugin lays out for libvgpu.so, one folder per share."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,18 +45,14 @@ class ShareFolders:
         else:
             self._make(share)
 
-    def shares(self, claim_uid: str | None = None) -> Iterator[Share]:
-        """The shares (of one claim, or all) that have a folder; one whose share.json cannot be read is left out."""
-        for name in names_in(self.root):
-            if not name.startswith(".") and claim_uid in (None, _claim_uid(name)):
-                try:
-                    yield msgspec.json.decode((self.root / name / SHARE_FILE).read_bytes(), type=Share)
-                except (OSError, msgspec.DecodeError):
-                    continue
+    def shares(self) -> Iterator[Share]:
+        """The shares that have a folder."""
+        return shares_in(self.root / name for name in names_in(self.root))
 
-    def claim_uids(self) -> set[str]:
-        """The claims that anything here belongs to, unfinished folders included."""
-        return {_claim_uid(name) for name in names_in(self.root)}
+    def by_claim(self) -> Iterator[tuple[str, Path]]:
+        """All that lies here with the claim that it belongs to, unfinished folders included."""
+        for name in names_in(self.root):
+            yield _claim_uid(name), self.root / name
 
     def remove_claim(self, claim_uid: str, *, keep: frozenset[str] = frozenset()) -> None:
         """Remove whatever belongs to a claim, but for the folders named in `keep`."""
@@ -89,6 +85,16 @@ class ShareFolders:
         if is_different:
             # It says the limits too and comes last: whoever dies before that, the next one does all of it.
             replace_file(folder / SHARE_FILE, _identity(share))
+
+
+def shares_in(folders: Iterable[Path]) -> Iterator[Share]:
+    """Whose these folders are; unfinished ones, and those whose share.json cannot be read, are left out."""
+    for folder in folders:
+        if not folder.name.startswith("."):
+            try:
+                yield msgspec.json.decode((folder / SHARE_FILE).read_bytes(), type=Share)
+            except (OSError, msgspec.DecodeError):
+                continue
 
 
 def _contents(share: Share) -> Iterator[tuple[str, bytes, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .files import names_in, remove_unfinished, replace_file
+from .files import names_in, remove_tree, remove_unfinished, replace_file
 from .names import DRIVER_NAME
 
 _PREFIX = f"{DRIVER_NAME}-"
@@ -35,18 +35,14 @@ class SpecFiles:
 
     def remove_claim(self, claim_uid: str) -> None:
         """Remove a claim's file and what writing it may have left unfinished."""
-        for name, owner in self._files():
+        for owner, path in self.by_claim():
             if owner == claim_uid:
-                (self.cdi_dir / name).unlink(missing_ok=True)
+                remove_tree(path)
 
-    def claim_uids(self) -> set[str]:
-        """The claims that any file here belongs to."""
-        return {owner for _, owner in self._files()}
-
-    def _files(self) -> Iterator[tuple[str, str]]:
-        """Name and claim UID of each of our files, finished (`….json`) or not (`.….json.xyz`)."""
+    def by_claim(self) -> Iterator[tuple[str, Path]]:
+        """Each of our files, finished (`….json`) or not (`.….json.xyz`), with the claim that it belongs to."""
         for name in names_in(self.cdi_dir):
             if name.lstrip(".").startswith(_PREFIX):
                 owner, ours, _ = name.lstrip(".").removeprefix(_PREFIX).partition(_SUFFIX)
                 if ours:
-                    yield name, owner
+                    yield owner, self.cdi_dir / name
