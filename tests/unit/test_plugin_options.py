@@ -23,6 +23,8 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
     assert options.cdi_dir == Path("/from/flag")
     assert options.host_driver_root == Path("/driver")
     assert options.metrics_address == ("::1", 0)
+    assert options.pod_uid is None
+    assert parse_options([], environment | {"POD_UID": "from-pod"}).pod_uid == "from-pod"
     assert parse_options([], environment | {"HAMI_DRA_NODE_NAME": "ours"}).node_name == "ours"
 
 

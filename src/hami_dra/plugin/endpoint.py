@@ -1,7 +1,7 @@
-"""The HTTP endpoint for Prometheus and for the node's liveness probe."""
+"""The HTTP endpoint for Prometheus and for the kubelet's probes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -10,8 +10,13 @@ from prometheus_client.registry import Collector
 
 
 @asynccontextmanager
-async def serve_metrics(collector: Collector, address: tuple[str, int]) -> AsyncIterator[None]:
-    """Serve `/metrics` and `/healthz` while the context is entered. Raises OSError where the address is taken."""
+async def serve_endpoint(
+    collector: Collector, address: tuple[str, int], *, is_ready: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Serve `/metrics`, `/healthz` and `/readyz` while the context is entered; the last fails while not `is_ready`.
+
+    Raises OSError where the address is taken.
+    """
     registry = CollectorRegistry()
     registry.register(collector)
 
@@ -23,8 +28,13 @@ async def serve_metrics(collector: Collector, address: tuple[str, int]) -> Async
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
+    async def readyz(_: web.Request) -> web.Response:
+        if is_ready():
+            return web.Response(text="ok\n")
+        return web.Response(text="not registered with the kubelet\n", status=503)
+
     app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz)])
+    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

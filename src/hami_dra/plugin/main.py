@@ -11,7 +11,7 @@ from hami_dra.kube import AccessError, KubeClient
 from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
-from .endpoint import serve_metrics
+from .endpoint import serve_endpoint
 from .metrics import ShareCollector
 from .node import NothingToShareError, read_node
 from .options import Options, parse_options
@@ -41,21 +41,20 @@ async def _run(options: Options) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     node = await asyncio.to_thread(read_node, options)
     files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
-    locks = ClaimLocks()
+    locks = ClaimLocks(options.plugin_dir)
     collector = ShareCollector(files.folders, node.gpus.values())
-    async with _kube_client(options) as kube, serve_metrics(collector, options.metrics_address):
-        driver = ClaimPreparer(kube, node, files)
+    async with _kube_client(options) as kube:
         publication = Publication(kube, node.name, devices(node.gpus.values()))
-        async with (
-            KubeletPlugin(
-                DRIVER_NAME,
-                driver,
-                plugin_dir=options.plugin_dir,
-                registry_dir=options.registry_dir,
-                locks=locks,
-            ),
-            asyncio.TaskGroup() as tasks,
-        ):
+        plugin = KubeletPlugin(
+            DRIVER_NAME,
+            ClaimPreparer(kube, node, files),
+            plugin_dir=options.plugin_dir,
+            registry_dir=options.registry_dir,
+            pod_uid=options.pod_uid,
+            locks=locks,
+        )
+        endpoint = serve_endpoint(collector, options.metrics_address, is_ready=lambda: plugin.is_registered)
+        async with endpoint, plugin, asyncio.TaskGroup() as tasks:
             _log.info("ready for the kubelet with %d GPUs", len(node.gpus))
             jobs = [tasks.create_task(job) for job in (publication.run(), Sweeper(kube, files, locks).run())]
             await stop.wait()

@@ -24,6 +24,7 @@ class Options:
     install_dir: Path
     plugin_dir: Path
     registry_dir: Path
+    pod_uid: str | None
     metrics_address: tuple[str, int]
     log_level: int
     kubeconfig: Path | None
@@ -49,6 +50,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     flag("install-dir", _absolute, "/var/lib/hami-dra", "folder for what containers use from the host")
     flag("plugin-dir", _absolute, f"/var/lib/kubelet/plugins/{DRIVER_NAME}", "folder of the driver's socket")
     flag("registry-dir", _absolute, "/var/lib/kubelet/plugins_registry", "folder that the kubelet looks for drivers in")
+    flag("pod-uid", str, environment.get("POD_UID"), "UID of this pod, for updates without a gap; POD_UID says it too")
     flag("metrics-address", _address, "0.0.0.0:9400", "where /metrics and /healthz are served")
     flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
     flag("kubeconfig", _absolute, None, "how to reach the API server (default: the pod's service account)")

@@ -66,7 +66,8 @@ class Node:
         self.api = api
         self.kube = kube
         self.kubelet = kubelet
-        self._metrics_address = f"127.0.0.1:{_free_port()}"
+        self._plugin_dir = folder / "plugin"
+        self._metrics_address = f"127.0.0.1:{free_port()}"
         self._process: asyncio.subprocess.Process | None = None
         write_cdi_spec(machine, self.cdi_dir)
 
@@ -197,7 +198,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         raise AssertionError(f"not within {_DEADLINE} s: {what}") from None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
