@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def device(name: str, *paths: str) -> dict[str, Any]:
 
 def find(cdi_dir: Path, nvidia_ctk: NvidiaCtk | None = None) -> Any:
     root = Path("/driver-root")
-    return find_base_edits(GPUS, nvidia_ctk, driver_root=root, host_driver_root=root, cdi_dirs=[cdi_dir])
+    found = find_base_edits(GPUS, nvidia_ctk, driver_root=root, host_driver_root=root, cdi_dirs=[cdi_dir])
+    return asyncio.run(found)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])

@@ -2,8 +2,10 @@
 
 from .base_edits import BaseEdits, BaseEditsError, find_base_edits
 from .inventory import Gpu, read_inventory
+from .inventory_process import ask_inventory
 from .nvidia_ctk import NvidiaCtk
 from .nvml import NvmlUnavailableError
+from .traces import traces
 
 __all__ = [
     "BaseEdits",
@@ -11,6 +13,8 @@ __all__ = [
     "Gpu",
     "NvidiaCtk",
     "NvmlUnavailableError",
+    "ask_inventory",
     "find_base_edits",
     "read_inventory",
+    "traces",
 ]

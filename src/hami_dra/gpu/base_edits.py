@@ -1,5 +1,6 @@
 """The CDI edits that make each GPU visible in a container: NVIDIA's tool or the node's spec says them, never we."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ class BaseEdits:
     by_gpu: Mapping[str, Mapping[str, Any]]
 
 
-def find_base_edits(
+async def find_base_edits(
     gpus: Sequence[Gpu],
     nvidia_ctk: NvidiaCtk | None,
     *,
@@ -49,11 +50,11 @@ def find_base_edits(
     spec = None
     if nvidia_ctk:
         try:
-            spec = nvidia_ctk.generate(driver_root, host_driver_root)
+            spec = await nvidia_ctk.generate(driver_root, host_driver_root)
         except NvidiaCtkError as error:
             reason = str(error)
             _log.warning("%s; the node's own CDI spec is used instead", reason)
-    spec = spec or node_spec(cdi_dirs)
+    spec = spec or await asyncio.to_thread(node_spec, cdi_dirs)
     if spec is None:
         folders = " and ".join(map(str, cdi_dirs))
         raise BaseEditsError(

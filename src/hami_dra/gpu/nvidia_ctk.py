@@ -1,10 +1,10 @@
 """NVIDIA's own computation of what a container needs to reach a GPU."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from .cdi_spec import CdiSpec, CdiSpecError, parse_spec
+from .programs import ProgramError, run_program
 
 _TIMEOUT_SECONDS = 120  # drivers without persistence wake each GPU first
 
@@ -20,31 +20,27 @@ class NvidiaCtk:
     program: Path
     hook_on_host: Path
 
-    def generate(self, driver_root: Path, host_driver_root: Path) -> CdiSpec:
+    async def generate(self, driver_root: Path, host_driver_root: Path) -> CdiSpec:
         """The spec of all GPUs of the driver below `driver_root`, which the host has at `host_driver_root`.
 
         Takes about as long as `nvidia-smi`. Raises NvidiaCtkError.
         """
-        answer = self._run(
+        answer = await self._run(
             *("cdi", "generate", "--format", "json", "--mode", "nvml", "--device-name-strategy", "uuid"),
             *("--driver-root", str(driver_root), "--dev-root", str(driver_root)),
             *("--nvidia-cdi-hook-path", str(self.hook_on_host)),
         )
         if host_driver_root != driver_root:
             roots = ("--from", str(driver_root), "--to", str(host_driver_root), "--relative-to", "host")
-            answer = self._run("cdi", "transform", "root", *roots, given=answer)
+            answer = await self._run("cdi", "transform", "root", *roots, given=answer)
         try:
             return parse_spec(answer)
         except CdiSpecError as error:
             raise NvidiaCtkError(f"the answer of {self.program} is not a CDI spec: {error}") from error
 
-    def _run(self, *arguments: str, given: bytes = b"") -> bytes:
+    async def _run(self, *arguments: str, given: bytes = b"") -> bytes:
         command = [str(self.program), "--quiet", *arguments]
         try:
-            done = subprocess.run(command, input=given, capture_output=True, timeout=_TIMEOUT_SECONDS, check=True)
-        except subprocess.CalledProcessError as error:
-            reason = error.stderr.decode(errors="replace").strip() or f"exit status {error.returncode}"
-            raise NvidiaCtkError(f"`{' '.join(command)}` failed: {reason}") from error
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise NvidiaCtkError(f"`{' '.join(command)}` failed: {error}") from error
-        return done.stdout
+            return await run_program(command, given=given, seconds=_TIMEOUT_SECONDS)
+        except ProgramError as error:
+            raise NvidiaCtkError(str(error)) from error

@@ -25,6 +25,12 @@ class NvmlUnavailableError(Exception):
     """The driver's management library cannot be used; the text says what to do."""
 
 
+def find_library(driver_root: Path) -> Path | None:
+    """The path of NVML below a driver root, if the driver is installed there."""
+    candidates = [driver_root / folder / _SONAME for folder in _FOLDERS]
+    return next((path for path in candidates if path.exists()), None)
+
+
 @contextmanager
 def nvml(driver_root: Path) -> Iterator[None]:
     """Make pynvml's functions talk to the driver installed below `driver_root`. Raises NvmlUnavailableError."""
@@ -43,8 +49,7 @@ def nvml(driver_root: Path) -> Iterator[None]:
 
 def _load(driver_root: Path) -> None:
     """Load the library by its path, so that pynvml, which asks the loader for the soname, gets this one."""
-    candidates = [driver_root / folder / _SONAME for folder in _FOLDERS]
-    library = next((path for path in candidates if path.exists()), None)
+    library = find_library(driver_root)
     if library is None:
         raise NvmlUnavailableError(
             f"there is no {_SONAME} below {driver_root}: install NVIDIA's driver on the node, "

@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 
-from hami_dra.gpu import BaseEditsError, NvmlUnavailableError
 from hami_dra.kube import AccessError, KubeClient
 from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
 from .endpoint import serve_endpoint
 from .metrics import ShareCollector
-from .node import NothingToShareError, read_node
+from .node import install_files
+from .node_watch import NodeWatch
 from .options import Options, parse_options
 from .prepare import ClaimPreparer
 from .publication import Publication
@@ -29,7 +29,7 @@ def main() -> int:
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_run(options))
-    except (AccessError, BaseEditsError, NothingToShareError, NvmlUnavailableError, OSError) as error:
+    except (AccessError, OSError) as error:
         _log.error("cannot start: %s", error)
         return 1
     return 0
@@ -39,15 +39,17 @@ async def _run(options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    node = await asyncio.to_thread(read_node, options)
+    watch = NodeWatch(options, install_files(options))
     files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
     locks = ClaimLocks(options.plugin_dir)
-    collector = ShareCollector(files.folders, node.gpus.values())
+    collector = ShareCollector(files.folders, lambda: watch.node.gpus.values())
     async with _kube_client(options) as kube:
-        publication = Publication(kube, node.name, devices(node.gpus.values()))
+        publication = Publication(kube, options.node_name)
+        await watch.look()
+        publication.offer(devices(watch.node.gpus.values()))
         plugin = KubeletPlugin(
             DRIVER_NAME,
-            ClaimPreparer(kube, node, files),
+            ClaimPreparer(kube, watch, files),
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
@@ -55,8 +57,12 @@ async def _run(options: Options) -> None:
         )
         endpoint = serve_endpoint(collector, options.metrics_address, is_ready=lambda: plugin.is_registered)
         async with endpoint, plugin, asyncio.TaskGroup() as tasks:
-            _log.info("ready for the kubelet with %d GPUs", len(node.gpus))
-            jobs = [tasks.create_task(job) for job in (publication.run(), Sweeper(kube, files, locks).run())]
+            _log.info("ready for the kubelet with %d GPUs", len(watch.node.gpus))
+            jobs = [
+                tasks.create_task(publication.run()),
+                tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
+                tasks.create_task(Sweeper(kube, files, locks).run()),
+            ]
             await stop.wait()
             for job in jobs:
                 job.cancel()

@@ -1,6 +1,6 @@
 """What each share of the node was granted and uses, in Prometheus' terms."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -14,21 +14,22 @@ _LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
 class ShareCollector(Collector):
     """Reads the share folders at each scrape."""
 
-    def __init__(self, folders: ShareFolders, gpus: Iterable[Gpu]) -> None:
+    def __init__(self, folders: ShareFolders, gpus: Callable[[], Iterable[Gpu]]) -> None:
         self._folders = folders
-        self._memory_of = {gpu.uuid: gpu.memory_bytes for gpu in gpus}
+        self._gpus = gpus
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The three gauges, with a row for each share that counts and could be read."""
         granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share may use.")
         used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
         cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
+        memory_of = {gpu.uuid: gpu.memory_bytes for gpu in self._gpus()}
         for share in self._folders.shares():
             labels = _label_values(share)
             match share.access:
                 case "limited":
                     try:
-                        limits, in_use = self._read(share)
+                        limits, in_use = self._read(share, memory_of)
                     except (OSError, LimitsError):
                         continue  # removed while we read; a folder that stays broken is mended by the next prepare
                     granted.add_metric(labels, limits.memory)
@@ -39,12 +40,12 @@ class ShareCollector(Collector):
                     cores.add_metric(labels, share.cores)
         return granted, used, cores
 
-    def _read(self, share: Share) -> tuple[Limits, int]:
+    def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int]:
         folder = self._folders.path(share)
         limits = Limits.parse((folder / LIMITS_FILE).read_text())
         in_use = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
-        return limits, min(in_use, self._memory_of.get(share.gpu_uuid, limits.memory))
+        return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory))
 
 
 def _gauge(name: str, meaning: str) -> GaugeMetricFamily:

@@ -1,11 +1,11 @@
-"""What this node has to offer, found out once at start: GPUs, what makes them visible, and the installed library."""
+"""What this node has to offer: its GPUs, what makes them visible in containers, and the installed library."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hami_dra.gpu import BaseEdits, Gpu, NvidiaCtk, find_base_edits, read_inventory
+from hami_dra.gpu import BaseEdits, Gpu, NvidiaCtk, ask_inventory, find_base_edits
 from hami_dra.native import lib
 from hami_dra.shares import NodeEdits
 
@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 PRELOAD = Path(__file__).parent / "ld.so.preload"
 _ADMINISTRATORS_CDI_DIR = Path("/etc/cdi")
+_NO_BASE_EDITS = BaseEdits(version="0.3.0", common={}, by_gpu={})
 
 
 class NothingToShareError(Exception):
@@ -32,21 +33,36 @@ class GpuNode:
     edits: NodeEdits
 
 
-def read_node(options: Options) -> GpuNode:
-    """Install what containers need, and ask NVML and nvidia-ctk: seconds on a node whose GPUs sleep.
+def install_files(options: Options) -> Path:
+    """Put on the host what containers use from there; return the folder. Raises OSError."""
+    hook = options.nvidia_cdi_hook
+    return install([lib("libvgpu.so"), PRELOAD, *([hook] if hook else [])], options.install_dir)
 
-    Raises NvmlUnavailableError, BaseEditsError, NothingToShareError, and OSError where installing fails.
+
+def cdi_dirs(options: Options) -> tuple[Path, Path]:
+    """Where CDI specs lie, those of highest priority first."""
+    return options.cdi_dir, _ADMINISTRATORS_CDI_DIR
+
+
+def empty_node(options: Options, installed: Path) -> GpuNode:
+    """This node while it has no GPU to share."""
+    return GpuNode(options.node_name, {}, _edits(_NO_BASE_EDITS, installed, options.shares_dir))
+
+
+async def read_node(options: Options, installed: Path) -> GpuNode:
+    """Ask NVML and nvidia-ctk: seconds on a node whose GPUs sleep.
+
+    Raises NvmlUnavailableError, BaseEditsError and NothingToShareError.
     """
     program, hook = options.nvidia_ctk, options.nvidia_cdi_hook
-    installed = install([lib("libvgpu.so"), PRELOAD, *([hook] if hook else [])], options.install_dir)
     nvidia_ctk = NvidiaCtk(program, installed / hook.name) if program and hook else None
-    gpus = _offered(read_inventory(options.driver_root))
-    base = find_base_edits(
+    gpus = _offered(await ask_inventory(options.driver_root))
+    base = await find_base_edits(
         gpus,
         nvidia_ctk,
         driver_root=options.driver_root,
         host_driver_root=options.host_driver_root,
-        cdi_dirs=(options.cdi_dir, _ADMINISTRATORS_CDI_DIR),
+        cdi_dirs=cdi_dirs(options),
     )
     visible = {device_name(gpu): gpu for gpu in gpus if gpu.uuid in base.by_gpu}
     if not visible:

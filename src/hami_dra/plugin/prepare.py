@@ -2,27 +2,29 @@
 
 from collections.abc import Sequence
 
-from hami_dra.kube import KubeClient, KubeError
+from hami_dra.kube import KubeClient, KubeError, ResourceClaim
 from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
 from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
-from .node import GpuNode
+from .node_watch import NodeWatch
 
 
 class ClaimPreparer:
     """The driver's half of the kubelet's calls. Preparing asks the API server for one claim, and nothing else."""
 
-    def __init__(self, kube: KubeClient, node: GpuNode, files: ClaimFiles) -> None:
+    def __init__(self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles) -> None:
         self._kube = kube
-        self._node = node
+        self._watch = watch
         self._files = files
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
         """Lay out a claim's share folders and CDI spec as its allocation is now. Raises ClaimError."""
-        shares = await self._shares(claim)
+        found = await self._read(claim)
+        node = self._watch.node
+        shares = shares_of(found, claim, node.name, node.gpus)
         try:
-            self._files.ensure(shares, self._node.edits)
+            self._files.ensure(shares, node.edits)
         except (OSError, DamagedRegionError) as error:
             raise ClaimError(f"the claim's files cannot be made: {error}") from error
         return [_prepared(share) for share in shares]
@@ -34,13 +36,12 @@ class ClaimPreparer:
         except OSError as error:
             raise ClaimError(f"the claim's files cannot be removed: {error}") from error
 
-    async def _shares(self, claim: ClaimRef) -> tuple[Share, ...]:
+    async def _read(self, claim: ClaimRef) -> ResourceClaim:
         # A claim can be allocated anew under the same UID, so only the API server's present answer counts.
         try:
-            found = await self._kube.get_claim(claim.namespace, claim.name)
+            return await self._kube.get_claim(claim.namespace, claim.name)
         except KubeError as error:
             raise ClaimError(str(error)) from error
-        return shares_of(found, claim, self._node.name, self._node.gpus)
 
 
 def _prepared(share: Share) -> PreparedDevice:

@@ -26,14 +26,30 @@ _RETRY_SECONDS = 5
 class Publication:
     """The ResourceSlices of one node. Where they cannot be published they are tried again in intervals."""
 
-    def __init__(self, kube: KubeClient, node_name: str, devices: Sequence[Device]) -> None:
+    def __init__(self, kube: KubeClient, node_name: str) -> None:
         self._kube = kube
         self._node_name = node_name
-        self._devices = devices
+        self._devices: Sequence[Device] = ()
+        self._offered = asyncio.Event()
         self._publisher = SlicePublisher(kube, DRIVER_NAME, node_name)
 
+    def offer(self, devices: Sequence[Device]) -> None:
+        """Want these devices published from now on."""
+        self._devices = devices
+        self._offered.set()
+
     async def run(self) -> None:
-        """Publish, and keep it published until cancelled."""
+        """Publish what is offered, and keep it published until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._publish()
+            tasks.create_task(self._publisher.run())
+            while True:
+                await self._publish()
+
+    async def _publish(self) -> None:
+        """Publish the next offer, however often it takes."""
+        await self._offered.wait()
+        self._offered.clear()
         told = ""
         while (problem := await self._problem()) is not None:
             if str(problem) != told:
@@ -43,7 +59,6 @@ class Publication:
                     await self._tell(told)
             await asyncio.sleep(_RETRY_SECONDS)
         _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
-        await self._publisher.run()
 
     async def _problem(self) -> KubeError | None:
         try:

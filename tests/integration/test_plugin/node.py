@@ -15,6 +15,7 @@ import msgspec
 
 from hami_dra.kube import (
     AllocationResult,
+    Device,
     DeviceAllocationConfiguration,
     DeviceAllocationResult,
     DeviceRequestAllocationResult,
@@ -66,7 +67,6 @@ class Node:
         self.api = api
         self.kube = kube
         self.kubelet = kubelet
-        self._plugin_dir = folder / "plugin"
         self._metrics_address = f"127.0.0.1:{free_port()}"
         self._process: asyncio.subprocess.Process | None = None
         write_cdi_spec(machine, self.cdi_dir)
@@ -159,6 +159,17 @@ class Node:
         """Undo prepare for claims, none of which must fail."""
         answers = await self.kubelet.unprepare(DRIVER, claims)
         assert answers == {claim.uid: None for claim in claims}
+
+    async def offered(self) -> list[Device]:
+        """The devices in the plugin's slices."""
+        slices = await self.kube.list_slices(driver=DRIVER, node=NAME)
+        return [device for each in slices for device in each.spec.devices]
+
+    async def published(self, *names: str) -> None:
+        """Wait until these devices are offered and no others."""
+        async with asyncio.timeout(_DEADLINE):
+            while [device.name for device in await self.offered()] != list(names):
+                await asyncio.sleep(0.02)
 
     def gpu_uuid(self, device: str) -> str:
         """The GPU that a published device is."""

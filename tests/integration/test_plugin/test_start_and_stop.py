@@ -1,5 +1,4 @@
 import asyncio
-import json
 import subprocess
 
 import pytest
@@ -72,8 +71,6 @@ async def test_api_server_away_fails_claims_with_the_reason_and_stops_nothing_el
 @pytest.mark.parametrize(
     ("flag", "reason"),
     [
-        ("--driver-root=/nonexistent", "no libnvidia-ml.so.1 below /nonexistent: install NVIDIA's driver"),
-        ("--cdi-dir=/nonexistent", "install the NVIDIA Container Toolkit"),
         ("--kubeconfig=/nonexistent", "/nonexistent"),
         ("--install-dir=/proc/nonexistent", "/proc/nonexistent"),
     ],
@@ -89,15 +86,3 @@ def test_what_it_cannot_start_without_is_one_clear_line(idle_node: Node, flag: s
     assert "cannot start: " in last
     assert reason in last
     assert "Traceback" not in ended.stderr
-
-
-async def test_node_whose_gpus_have_no_cdi_devices_has_nothing_to_share(idle_node: Node) -> None:
-    spec = {"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": []}
-    (idle_node.cdi_dir / "nvidia.json").write_text(json.dumps(spec))
-    plugin = await asyncio.create_subprocess_exec(
-        *idle_node.command(), env=idle_node.environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, log = await plugin.communicate()
-    assert plugin.returncode == 1
-    assert f"GPU {idle_node.gpu_uuid('hami-gpu-0')} (/dev/nvidia0) has no CDI device" in log.decode()
-    assert "cannot start: NVML lists no GPU on this node that can be shared" in log.decode()

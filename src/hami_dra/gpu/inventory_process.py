@@ -1,0 +1,24 @@
+"""Asks NVML in a process of its own, for no process lets go of the first driver's library that it has loaded."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from .inventory import Gpu
+from .nvml import NvmlUnavailableError
+from .programs import ProgramError, run_program
+
+_TIMEOUT_SECONDS = 120  # drivers without persistence wake each GPU first
+
+
+async def ask_inventory(driver_root: Path) -> tuple[Gpu, ...]:
+    """What `read_inventory` answers, of the driver that is installed now. Raises NvmlUnavailableError."""
+    command = [sys.executable, "-m", "hami_dra.gpu", str(driver_root)]
+    try:
+        answer = await run_program(command, seconds=_TIMEOUT_SECONDS)
+        return msgspec.json.decode(answer, type=tuple[Gpu, ...])
+    except ProgramError as error:
+        raise NvmlUnavailableError(error.reason) from error
+    except msgspec.DecodeError as error:
+        raise NvmlUnavailableError(f"the answer of `{' '.join(command)}` is not understood: {error}") from error

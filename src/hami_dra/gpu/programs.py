@@ -1,0 +1,51 @@
+"""Runs programs that may take long: NVIDIA's tools wake GPUs, and a GPU that is ill may not answer."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from subprocess import PIPE
+
+_log = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 2
+
+
+class ProgramError(Exception):
+    """A program did not do what it was asked; `reason` is why, the text says what was asked too."""
+
+    def __init__(self, command: Sequence[str], reason: str) -> None:
+        super().__init__(f"`{' '.join(command)}` failed: {reason}")
+        self.reason = reason
+
+
+async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: float) -> bytes:
+    """What a program writes to standard output; what it complains about is logged, or the reason of its failure.
+
+    It is killed after as many `seconds` and when the caller is cancelled. Raises ProgramError.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    except OSError as error:
+        raise ProgramError(command, str(error)) from error
+    try:
+        async with asyncio.timeout(seconds):
+            output, errors = await process.communicate(given)
+    except TimeoutError:
+        raise ProgramError(command, f"no answer within {seconds:.0f} s") from None
+    finally:
+        await _end(process)
+    complaints = errors.decode(errors="replace").strip()
+    if process.returncode:
+        raise ProgramError(command, complaints or f"exit status {process.returncode}")
+    for line in complaints.splitlines():
+        _log.warning("%s", line)
+    return output
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no process behind, but wait for none that a driver holds in the kernel."""
+    if process.returncode is None:
+        process.kill()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
