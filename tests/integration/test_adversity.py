@@ -304,7 +304,7 @@ async def test_sweep_reads_the_folders_once_and_gives_up_at_once_without_an_api_
         )
         (folder / "share.json").write_bytes(msgspec.json.encode(identity))
     async with ApiServer() as api, KubeClient.from_url(api.url) as kube:
-        sweeper = Sweeper(kube, files, ClaimLocks())
+        sweeper = Sweeper(kube, files, ClaimLocks(), tmp_path / "lib")
         await api.__aexit__()
         await sweeper.sweep()
         assert caplog.text.count("stays for now") == 1

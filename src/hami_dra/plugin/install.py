@@ -8,16 +8,19 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from .versions import hold_version
+
 
 def install(files: Iterable[Path], install_dir: Path) -> Path:
     """Copy `files` into a folder below `install_dir` that is named by their content; return the folder.
 
     A file that is there already and sound is left alone, for containers have it mapped. One that is not, as after a
-    power loss, is replaced and never written over. What a killed process left unfinished goes. Raises OSError.
+    power loss, is replaced and never written over. What a killed process left unfinished goes. The folder stays until
+    this process ends. Raises OSError.
     """
     files = sorted(files, key=lambda file: file.name)
     folder = install_dir / _version(files)
-    folder.mkdir(parents=True, exist_ok=True)
+    hold_version(folder)
     for unfinished in folder.glob(".*"):
         unfinished.unlink()
     for file in files:

@@ -61,7 +61,7 @@ async def _run(options: Options) -> None:
             jobs = [
                 tasks.create_task(publication.run()),
                 tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
-                tasks.create_task(Sweeper(kube, files, locks).run()),
+                tasks.create_task(Sweeper(kube, files, locks, options.install_dir).run()),
             ]
             await stop.wait()
             for job in jobs:

@@ -1,4 +1,5 @@
-"""Removes what lies on the node for claims that are no longer there, whatever became of the call to unprepare them."""
+"""Removes what lies on the node for nobody: files of claims that are gone, whatever became of the call to unprepare
+them, and versions of the library that no spec names any more."""
 
 import asyncio
 import logging
@@ -9,6 +10,8 @@ from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, NotFound, Resou
 from hami_dra.kubeletplugin import ClaimLocks
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share, remove_tree, shares_in
 
+from .versions import collect_versions
+
 _log = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 600
@@ -17,16 +20,20 @@ _INTERVAL_SECONDS = 600
 class Sweeper:
     """Asks the API server for each claim that has files here; what no claim accounts for goes."""
 
-    def __init__(self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks) -> None:
+    def __init__(self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks, install_dir: Path) -> None:
         self._kube = kube
         self._files = files
         self._locks = locks
+        self._install_dir = install_dir
 
     async def run(self) -> None:
         """Sweep now and in intervals, until cancelled."""
         while True:
             try:
                 await self.sweep()
+                # Afterwards, for the specs that have just gone were the last to name some version.
+                for name in await asyncio.to_thread(collect_versions, self._install_dir, self._files.specs.cdi_dir):
+                    _log.info("removed version %s, which nothing uses", name)
             except OSError as error:
                 _log.warning("stale files cannot be looked for: %s", error)
             await asyncio.sleep(_INTERVAL_SECONDS)

@@ -57,3 +57,24 @@ async def test_whose_folder_cannot_be_told_stays_while_a_container_could_use_it(
     await node.start()
     await until(lambda: node.files(lost) == [], "the sweep")
     assert node.spec_path(claim).exists()
+
+
+async def test_old_version_goes_with_the_last_claim_that_uses_it(idle_node: Node) -> None:
+    node = idle_node
+    await node.start()
+    claim = await node.claim("single", share("gpu", 0))
+    await node.prepared(claim)
+    await node.stop()
+    (current,) = node.install_dir.iterdir()
+    old, unused = node.install_dir / ("0" * 16), node.install_dir / ("1" * 16)
+    current.rename(old)
+    unused.mkdir()
+    node.spec_path(claim).write_text(node.spec_path(claim).read_text().replace(current.name, old.name))
+    await node.start()
+    await until(lambda: not unused.exists(), "the sweep")
+    assert {path.name for path in node.install_dir.iterdir()} == {old.name, current.name}
+    await node.kube.delete_claim(claim.namespace, claim.name)
+    await node.stop()
+    await node.start()
+    await until(lambda: not old.exists(), "the sweep")
+    assert [path.name for path in node.install_dir.iterdir()] == [current.name]
