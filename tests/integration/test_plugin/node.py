@@ -50,6 +50,11 @@ def share(request: str, gpu: int, *, cores: int = 30, memory: int = 4 * GIB) -> 
     )
 
 
+def whole(request: str, gpu: int) -> DeviceRequestAllocationResult:
+    """What a request gets that asks for no capacity."""
+    return share(request, gpu, cores=100, memory=16 * GIB)
+
+
 class Node:
     """What a kubelet, an administrator and a container see of the plugin, and the means to start and to end it."""
 

@@ -1,27 +1,7 @@
-import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
 from prometheus_client.parser import text_string_to_metric_families
 
-from hami_dra.kubeletplugin import ClaimRef
-from hami_dra.local.runtime import local_environment
+from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.node import GIB, Node, share
-
-TAKE_ALL = """
-import sys
-from hami_dra.local.probe import Driver
-driver = Driver()
-for ordinal in range(driver.device_count()):
-    driver.enter(ordinal)
-    free, total = driver.memory()
-    driver.allocate(free)
-print("taken", flush=True)
-sys.stdin.read()
-"""
 
 
 async def metrics(node: Node) -> dict[tuple[str, str, str], float]:
@@ -31,32 +11,11 @@ async def metrics(node: Node) -> dict[tuple[str, str, str], float]:
     return {(each.name, each.labels["claim"], each.labels["request"]): each.value for each in samples}
 
 
-@asynccontextmanager
-async def tenant(node: Node, claim: ClaimRef, scratch: Path) -> AsyncIterator[None]:
-    """A real CUDA process that holds all the memory that it may have on each GPU of a claim."""
-    names = [device.cdi_device_ids[0] for device in await node.prepared(claim)]
-    scratch.mkdir()
-    environment = os.environ | local_environment(names, cdi_dir=node.cdi_dir, scratch=scratch)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", TAKE_ALL),
-        env=environment,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout
-        assert await process.stdout.readline() == b"taken\n"
-        yield
-    finally:
-        process.kill()
-        await process.wait()
-
-
-async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(node: Node, tmp_path: Path) -> None:
+async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(node: Node) -> None:
     idle = await node.claim("idle", share("gpu", 0, cores=10, memory=GIB))
     busy = await node.claim("busy", share("gpu-0", 0), share("gpu-1", 1, cores=60, memory=8 * GIB))
     await node.prepared(idle)
-    async with tenant(node, busy, tmp_path / "tenant"):
+    async with Container(node, *await device_ids(node, busy)):
         assert await metrics(node) == {
             ("hami_dra_share_memory_granted_bytes", "idle", "gpu"): GIB,
             ("hami_dra_share_memory_granted_bytes", "busy", "gpu-0"): 4 * GIB,

@@ -51,14 +51,6 @@ async def test_spec_makes_the_gpu_visible_and_mounts_what_is_there(node: Node) -
     assert any(path.endswith("libcuda.so.580.65.06") for path in mounts)
 
 
-async def test_two_shares_of_one_gpu_in_a_claim(node: Node) -> None:
-    claim = await node.claim("twice", share("gpu-0", 0), share("gpu-1", 0, cores=60, memory=8 * GIB))
-    first, second = await node.prepared(claim)
-    assert first.cdi_device_ids != second.cdi_device_ids
-    assert environment(node, claim)["CUDA_DEVICE_MEMORY_LIMIT_0"] == f"{12 * 1024}m"
-    assert len(list(node.shares_dir.iterdir())) == 2
-
-
 async def test_prepared_twice_is_prepared_once(node: Node) -> None:
     claim = await node.claim("single", share("gpu", 0))
     answer = await node.prepared(claim)
