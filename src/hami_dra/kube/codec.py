@@ -23,7 +23,7 @@ def decode(wanted: type[T], answer: bytes | msgspec.Raw, asked: str) -> T:
     decoder: msgspec.json.Decoder[T] = _decoder(hashable)
     try:
         return decoder.decode(answer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # a claim's parameters may be nested some thousand times
         raise KubeError(f"{asked}: the API server's answer is not understood: {error}") from error
 
 
