@@ -5,6 +5,8 @@
  */
 #include "core/allocations.h"
 
+#include "core/cold.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +33,7 @@ static uint32_t find(const struct allocations_part *part, uint64_t key) {
     return index;
 }
 
-static bool grow(struct allocations_part *part) {
+static COLD bool grow(struct allocations_part *part) {
     struct allocations_part larger = {.capacity = part->capacity != 0 ? part->capacity * 2 : FIRST_CAPACITY};
     larger.entries = calloc(larger.capacity, sizeof *larger.entries);
     if (larger.entries == NULL)
@@ -49,16 +51,16 @@ static bool has_room(const struct allocations_part *part) {
     return part->capacity != 0 && part->count < part->capacity / 2;
 }
 
-bool allocations_add(struct allocations *table, struct allocation allocation) {
+bool allocations_add(struct allocations *table, const struct allocation *allocation) {
     struct allocation stale = {0};
-    struct allocations_part *part = part_of(table, allocation.key);
+    struct allocations_part *part = part_of(table, allocation->key);
     lock_take(&part->lock);
     bool room = has_room(part) || grow(part);
     if (room) {
-        struct allocation *entry = &part->entries[find(part, allocation.key)];
+        struct allocation *entry = &part->entries[find(part, allocation->key)];
         stale = *entry;
         part->count += stale.key == 0;
-        *entry = allocation;
+        *entry = *allocation;
     }
     lock_release(&part->lock);
     gpu_give_back(stale.gpu, stale.bytes);

@@ -24,7 +24,7 @@ struct allocations {
 };
 
 /* False without memory. A key that is there already is one whose end we have not seen: its bytes go back. */
-bool allocations_add(struct allocations *table, struct allocation allocation);
+bool allocations_add(struct allocations *table, const struct allocation *allocation);
 
 /* Takes the key out. False if it is not there. */
 bool allocations_remove(struct allocations *table, uint64_t key, struct allocation *allocation);

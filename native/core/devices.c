@@ -1,6 +1,7 @@
 /* Which limited GPU a CUDA device, context, stream or NVML handle is: found by UUID, never by index. */
 #include "core/devices.h"
 
+#include "core/cold.h"
 #include "core/driver.h"
 #include "core/inventory.h"
 
@@ -15,6 +16,9 @@ static _Atomic(struct gpu *) remembered[REMEMBERED_DEVICES];
 /* Remembered for a device that is not limited. */
 static struct gpu unlimited;
 
+/* Where a process sees one device only, every context is on it: then this is its GPU, and nobody need be asked. */
+static _Atomic(struct gpu *) only;
+
 /* The first version gives the UUID of the whole GPU for a MIG device. */
 static CUresult device_uuid(CUdevice device, CUuuid *uuid) {
     if (driver_function_or_null(FUNCTION_cuDeviceGetUuid_v2) != NULL)
@@ -22,7 +26,15 @@ static CUresult device_uuid(CUdevice device, CUuuid *uuid) {
     return DRIVER(cuDeviceGetUuid)(uuid, device);
 }
 
-static struct gpu *look_up(CUdevice device) {
+static void remember(CUdevice device, struct gpu *gpu) {
+    int count;
+    if (device < REMEMBERED_DEVICES)
+        atomic_store_explicit(&remembered[device], gpu, memory_order_release);
+    if (DRIVER(cuDeviceGetCount)(&count) == CUDA_SUCCESS && count == 1)
+        atomic_store_explicit(&only, gpu, memory_order_release);
+}
+
+static COLD struct gpu *look_up(CUdevice device) {
     CUuuid answer;
     struct uuid uuid;
     CUresult result = device_uuid(device, &answer);
@@ -32,9 +44,12 @@ static struct gpu *look_up(CUdevice device) {
         return inventory_closed_gpu();
     memcpy(uuid.bytes, answer.bytes, sizeof uuid.bytes);
     struct gpu *gpu = inventory_gpu(&uuid);
-    if (device < REMEMBERED_DEVICES)
-        atomic_store_explicit(&remembered[device], gpu != NULL ? gpu : &unlimited, memory_order_release);
+    remember(device, gpu != NULL ? gpu : &unlimited);
     return gpu;
+}
+
+static struct gpu *null_if_unlimited(struct gpu *gpu) {
+    return gpu != &unlimited ? gpu : NULL;
 }
 
 struct gpu *gpu_of_device(CUdevice device) {
@@ -45,11 +60,14 @@ struct gpu *gpu_of_device(CUdevice device) {
         gpu = atomic_load_explicit(&remembered[device], memory_order_acquire);
     if (gpu == NULL)
         return look_up(device);
-    return gpu != &unlimited ? gpu : NULL;
+    return null_if_unlimited(gpu);
 }
 
 struct gpu *gpu_of_current_context(void) {
+    struct gpu *gpu = atomic_load_explicit(&only, memory_order_acquire);
     CUdevice device;
+    if (gpu != NULL)
+        return null_if_unlimited(gpu);
     if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS)
         return NULL;
     return gpu_of_device(device);

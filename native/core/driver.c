@@ -5,6 +5,7 @@
  */
 #include "core/driver.h"
 
+#include "core/cold.h"
 #include "core/real_dl.h"
 
 #include <dlfcn.h>
@@ -62,7 +63,7 @@ bool driver_load(enum library library) {
     return library_handle(library, 0) != NULL;
 }
 
-static void *find(enum function function) {
+static COLD void *find(enum function function) {
     const struct function_row *row = &functions[function];
     void *library = library_handle(row->library, RTLD_NOLOAD);
     if (library == NULL)

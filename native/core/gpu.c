@@ -1,6 +1,7 @@
 /* A GPU of which this container has shares: they add up. */
 #include "core/gpu.h"
 
+#include "core/cold.h"
 #include "core/log.h"
 
 #include <inttypes.h>
@@ -48,10 +49,6 @@ static bool take_in_turn(struct gpu *gpu, uint64_t bytes) {
     return taken;
 }
 
-static bool take(struct gpu *gpu, uint64_t bytes) {
-    return take_whole(gpu, bytes) || take_in_turn(gpu, bytes);
-}
-
 static bool sweep_all(struct gpu *gpu) {
     bool returned = false;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
@@ -70,12 +67,11 @@ static bool reclaim_some(struct gpu *gpu) {
     return function != NULL && function(gpu);
 }
 
-bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
-    if (gpu == NULL || bytes == 0 || take(gpu, bytes))
+/* For what fits into no share as it is. */
+static COLD bool reserve_elsewhere(struct gpu *gpu, uint64_t bytes) {
+    if (take_in_turn(gpu, bytes) || (sweep_all(gpu) && take_in_turn(gpu, bytes)))
         return true;
-    if (sweep_all(gpu) && take(gpu, bytes))
-        return true;
-    if (reclaim_some(gpu) && take(gpu, bytes))
+    if (reclaim_some(gpu) && take_in_turn(gpu, bytes))
         return true;
     struct share_memory memory = gpu_look(gpu);
     log_line(LOG_INFO, "refused %" PRIu64 " bytes: %" PRIu64 " of %" PRIu64 " in use", bytes, memory.used,
@@ -83,17 +79,15 @@ bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
     return false;
 }
 
-/* From the last share to the first, as each can take it. */
-static uint64_t give_to(struct share *share, uint64_t bytes) {
-    if (share == NULL || bytes == 0)
-        return bytes;
-    uint64_t rest = give_to(share->next, bytes);
-    return rest - share_give(share, rest);
+bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
+    return gpu == NULL || bytes == 0 || take_whole(gpu, bytes) || reserve_elsewhere(gpu, bytes);
 }
 
 void gpu_give_back(struct gpu *gpu, uint64_t bytes) {
-    if (gpu != NULL)
-        give_to(gpu->shares, bytes);
+    if (gpu == NULL)
+        return;
+    for (struct share *share = gpu->shares; share != NULL && bytes > 0; share = share->next)
+        bytes -= share_give(share, bytes);
 }
 
 struct share_memory gpu_look(const struct gpu *gpu) {

@@ -7,28 +7,20 @@
 #ifndef HAMI_CORE_LOCK_H
 #define HAMI_CORE_LOCK_H
 
-#include <sched.h>
+#include "core/cold.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <time.h>
 
 struct lock {
     atomic_bool held;
 };
 
-#define LOCK_SPINS    64 /* loads, about the length of a section */
-#define LOCK_YIELDS   16 /* then sleep: with real-time threads a holder of lower priority might never run otherwise */
-#define LOCK_SLEEP_NS 50000
+COLD void lock_wait(struct lock *lock);
 
 static inline void lock_take(struct lock *lock) {
-    for (int waits = 0; atomic_exchange_explicit(&lock->held, true, memory_order_acquire); waits++) {
-        for (int i = 0; i < LOCK_SPINS && atomic_load_explicit(&lock->held, memory_order_relaxed); i++)
-            ;
-        if (waits < LOCK_YIELDS)
-            sched_yield();
-        else
-            nanosleep(&(struct timespec){.tv_nsec = LOCK_SLEEP_NS}, NULL);
-    }
+    if (atomic_exchange_explicit(&lock->held, true, memory_order_acquire))
+        lock_wait(lock);
 }
 
 static inline void lock_release(struct lock *lock) {

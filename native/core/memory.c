@@ -9,7 +9,7 @@ struct allocations addresses;
 bool memory_keep(CUresult result, struct allocation allocation) {
     if (allocation.gpu == NULL)
         return true;
-    if (result == CUDA_SUCCESS && allocations_add(&addresses, allocation))
+    if (result == CUDA_SUCCESS && allocations_add(&addresses, &allocation))
         return true;
     gpu_give_back(allocation.gpu, allocation.bytes);
     return result != CUDA_SUCCESS;
@@ -27,7 +27,7 @@ CUresult memory_freed(struct allocation allocation, CUresult result) {
     if (result == CUDA_SUCCESS)
         gpu_give_back(allocation.gpu, allocation.bytes);
     else
-        (void)allocations_add(&addresses, allocation); /* it has room: the entry has just been taken out */
+        (void)allocations_add(&addresses, &allocation); /* it has room: the entry has just been taken out */
     return result;
 }
 

@@ -1,6 +1,7 @@
 /* A share's region as this process sees it: the mapping, and the slot that it holds in there. */
 #include "core/region.h"
 
+#include "core/cold.h"
 #include "core/ledger.h"
 #include "core/log.h"
 
@@ -56,9 +57,7 @@ static bool map(struct region *region, int file) {
     return true;
 }
 
-bool region_open(struct region *region) {
-    if (region->map != NULL)
-        return true;
+static COLD bool open_file(struct region *region) {
     int file = open(region->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | (region->may_create ? O_CREAT : 0), 0666);
     if (file < 0)
         return fail(region, errno == ENOENT ? "does not exist" : "cannot be opened for writing");
@@ -69,6 +68,10 @@ bool region_open(struct region *region) {
     region->file = file;
     region->failure = NULL;
     return true;
+}
+
+bool region_open(struct region *region) {
+    return region->map != NULL || open_file(region);
 }
 
 /* Whether a lock's owner lives, the kernel knows: the lock goes with the open file description. */
@@ -123,9 +126,7 @@ static void sign(struct hami_slot *slot) {
     __atomic_store_n(&slot->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
 }
 
-bool region_join(struct region *region) {
-    if (region->slot >= 0)
-        return true;
+static COLD bool join(struct region *region) {
     if (!region_open(region))
         return false;
     if (!claim(region, false) && !claim(region, true))
@@ -134,7 +135,11 @@ bool region_join(struct region *region) {
     return true;
 }
 
-bool region_sweep(struct region *region) {
+bool region_join(struct region *region) {
+    return region->slot >= 0 || join(region);
+}
+
+COLD bool region_sweep(struct region *region) {
     uint64_t returned = 0;
     for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
         /* Our own lock would not keep us out. */

@@ -1,6 +1,7 @@
 /* One share: a limit, and the region in which its processes account for what they use of it. */
 #include "core/share.h"
 
+#include "core/cold.h"
 #include "core/ledger.h"
 #include "core/log.h"
 
@@ -24,11 +25,7 @@ struct share *share_new(char *limits_path, char *region_path) {
     return share;
 }
 
-/* Reads `limits` anew if the plugin has replaced it. If that fails the next use tries again. */
-static bool refresh(struct share *share) {
-    uint64_t generation = __atomic_load_n(&share->region.map->limits_generation, __ATOMIC_ACQUIRE);
-    if (generation == share->limits_generation || share->limits_path == NULL)
-        return true;
+static COLD bool read_again(struct share *share, uint64_t generation) {
     struct limits limits;
     const char *problem = limits_read(share->limits_path, &limits);
     if (problem == NULL && !uuid_equal(&limits.gpu, &share->limits.gpu))
@@ -40,6 +37,12 @@ static bool refresh(struct share *share) {
     share->limits = limits;
     share->limits_generation = generation;
     return true;
+}
+
+/* Reads `limits` anew if the plugin has replaced it. If that fails the next use tries again. */
+static bool refresh(struct share *share) {
+    uint64_t generation = __atomic_load_n(&share->region.map->limits_generation, __ATOMIC_ACQUIRE);
+    return generation == share->limits_generation || share->limits_path == NULL || read_again(share, generation);
 }
 
 uint64_t share_take(struct share *share, uint64_t at_least, uint64_t at_most) {

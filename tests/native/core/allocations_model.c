@@ -34,7 +34,7 @@ static int add(size_t index) {
     uint64_t bytes = 1 + (uint64_t)(random() % 1000000);
     uint64_t stale = model[index];
     given_back = 0;
-    if (!allocations_add(&table, (struct allocation){.key = key_of(index), .bytes = bytes, .gpu = &gpu}))
+    if (!allocations_add(&table, &(struct allocation){.key = key_of(index), .bytes = bytes, .gpu = &gpu}))
         return fail("no memory", index);
     model[index] = bytes;
     return given_back == stale ? 0 : fail("the bytes of a replaced entry did not come back", index);

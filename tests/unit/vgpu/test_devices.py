@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from hami_dra.sim import MODELS, create_machine, simulated_gpus
-from tests.unit.vgpu.container import GIB, Container
+from tests.unit.vgpu.container import GIB, SUCCESS, Container
+
+INVALID_CONTEXT = 201
 
 # NVIDIA's own bindings, as programs use them.
 SHOW_CUDA = """
@@ -154,3 +156,30 @@ def test_defect_1_each_gpu_keeps_its_limit_where_cuda_and_nvml_order_them_differ
     limits = [SLOW_LIMIT, FAST_LIMIT]
     assert before == after == dict(zip(uuids, limits, strict=True))
     assert cuda == [[uuids[gpu].removeprefix("GPU-").replace("-", ""), limits[gpu]] for gpu in expected]
+def test_the_only_visible_gpu_is_left_alone_if_no_share_covers_it(container: Container) -> None:
+    container.grant(0, GIB)
+    client = container.client(CUDA_VISIBLE_DEVICES="1")
+    assert client.allocate(16 * GIB)[0] == SUCCESS
+    assert client.info() == (0, 16 * GIB)
+
+
+WITHOUT_CONTEXT = """
+import json
+from cuda.bindings import driver as cuda
+
+cuda.cuInit(0)
+context = cuda.cuDevicePrimaryCtxRetain(0)[1]
+cuda.cuCtxSetCurrent(context)
+cuda.cuMemAlloc(1)
+cuda.cuCtxSetCurrent(None)
+refused = cuda.cuMemAlloc(1)[0].value
+cuda.cuCtxSetCurrent(context)
+_, free, total = cuda.cuMemGetInfo()
+print(json.dumps([refused, total - free]))
+"""
+
+
+@pytest.mark.parametrize("visible", ["0", "0,1"])
+def test_an_allocation_without_a_context_is_the_drivers_to_refuse(container: Container, visible: str) -> None:
+    container.grant(0, GIB)
+    assert container.python(WITHOUT_CONTEXT, CUDA_VISIBLE_DEVICES=visible) == [INVALID_CONTEXT, 1]
