@@ -39,8 +39,9 @@
  * last operation that changed it (slot in the upper 16 bits, that slot's sequence number in the lower 48). Both halves
  * change together, by one 16-byte compare-and-swap, so anyone can tell of any operation whether it happened.
  *
- * It can be changed at any time. An open-file-description lock on its bytes only gives turns to those who take memory
- * of several shares in parts, and to those who are about to refuse: see core/gpu.c.
+ * It can be changed at any time. An open-file-description lock on `used` only gives turns to those who take memory of
+ * several shares in parts, and to those who are about to refuse: see core/gpu.c. One on `op` says that someone takes
+ * back what the dead held: nobody refuses anything meanwhile.
  */
 struct hami_ledger {
     _Alignas(16) uint64_t used;

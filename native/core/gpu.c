@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define TURN_PAUSE_NS 50000
-#define TURN_TRIES    400 /* about 50 ms, as the kernel rounds the pauses up */
+#define WAIT_PAUSE_NS 50000
+#define WAIT_TRIES    400 /* about 50 ms, as the kernel rounds the pauses up */
 
 static bool take_whole(struct gpu *gpu, uint64_t bytes) {
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
@@ -28,11 +28,19 @@ static bool take_from_all(struct gpu *gpu, uint64_t bytes) {
     return missing == 0;
 }
 
-/* Whoever has the turn may be stopped, which the kernel does not tell. Then nobody waits any longer: without the turn,
- * something may be refused that would have fitted, but nothing is given that does not. */
-static void wait_for_turn(struct share *share) {
-    for (int tries = 0; !share_turn_begin(share) && tries < TURN_TRIES; tries++)
-        nanosleep(&(struct timespec){.tv_nsec = TURN_PAUSE_NS}, NULL);
+/* Whoever is at it may be stopped, which the kernel does not tell. Then nobody waits any longer: something may be
+ * refused that would have fitted, but nothing is given that does not. */
+static void wait_for(bool (*done)(struct share *share), struct share *share) {
+    for (int tries = 0; !done(share) && tries < WAIT_TRIES; tries++)
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_PAUSE_NS}, NULL);
+}
+
+static bool take_or_sweep(struct gpu *gpu, uint64_t bytes) {
+    if (take_from_all(gpu, bytes))
+        return true;
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        wait_for(share_sweep, share);
+    return take_from_all(gpu, bytes);
 }
 
 /* What is taken in parts may be given back because the last part is missing. As long as it is held, others could be
@@ -41,19 +49,12 @@ static void wait_for_turn(struct share *share) {
 static bool take_in_turn(struct gpu *gpu, uint64_t bytes) {
     lock_take(&gpu->turn);
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
-        wait_for_turn(share);
-    bool taken = take_from_all(gpu, bytes);
+        wait_for(share_turn_begin, share);
+    bool taken = take_or_sweep(gpu, bytes);
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         share_turn_end(share);
     lock_release(&gpu->turn);
     return taken;
-}
-
-static bool sweep_all(struct gpu *gpu) {
-    bool returned = false;
-    for (struct share *share = gpu->shares; share != NULL; share = share->next)
-        returned |= share_sweep(share);
-    return returned;
 }
 
 static _Atomic(bool (*)(struct gpu *)) reclaim;
@@ -69,9 +70,7 @@ static bool reclaim_some(struct gpu *gpu) {
 
 /* For what fits into no share as it is. */
 static COLD bool reserve_elsewhere(struct gpu *gpu, uint64_t bytes) {
-    if (take_in_turn(gpu, bytes) || (sweep_all(gpu) && take_in_turn(gpu, bytes)))
-        return true;
-    if (reclaim_some(gpu) && take_in_turn(gpu, bytes))
+    if (take_in_turn(gpu, bytes) || (reclaim_some(gpu) && take_in_turn(gpu, bytes)))
         return true;
     struct share_memory memory = gpu_look(gpu);
     log_line(LOG_INFO, "refused %" PRIu64 " bytes: %" PRIu64 " of %" PRIu64 " in use", bytes, memory.used,

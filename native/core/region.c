@@ -80,34 +80,39 @@ static bool lock(const struct region *region, size_t start, size_t length, short
     return fcntl(region->file, F_OFD_SETLK, &range) == 0;
 }
 
+#define LOCK(region, field, type)                                                                                      \
+    lock(region, offsetof(struct hami_region, field), sizeof((struct hami_region){0}.field), type)
+
 static bool lock_slot(const struct region *region, uint32_t slot, short type) {
     size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
     return lock(region, start, sizeof(struct hami_slot), type);
 }
 
 bool region_turn_begin(struct region *region) {
-    return lock(region, offsetof(struct hami_region, ledger), sizeof(struct hami_ledger), F_WRLCK);
+    return LOCK(region, ledger.used, F_WRLCK);
 }
 
 void region_turn_end(struct region *region) {
-    lock(region, offsetof(struct hami_region, ledger), sizeof(struct hami_ledger), F_UNLCK);
+    LOCK(region, ledger.used, F_UNLCK);
 }
 
 /* Empties a slot whose lock we hold. */
-static uint64_t bury(struct hami_region *map, uint32_t slot) {
+static void bury(struct hami_region *map, uint32_t slot) {
     ledger_finish(map, slot);
-    uint64_t returned = ledger_give(map, slot, UINT64_MAX);
+    ledger_give(map, slot, UINT64_MAX);
     __atomic_store_n(&map->slots[slot].pid, 0, __ATOMIC_RELEASE);
-    return returned;
 }
 
 static bool claimed(const struct hami_region *map, uint32_t slot) {
     return __atomic_load_n(&map->slots[slot].pid, __ATOMIC_ACQUIRE) != 0;
 }
 
-static bool claim(struct region *region, bool of_the_dead) {
-    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
-        if (claimed(region->map, slot) == of_the_dead && lock_slot(region, slot, F_WRLCK)) {
+/* Processes begin their search in different places: else each of many that start at once would try the slots of all. */
+static bool claim(struct region *region) {
+    uint32_t first = (uint32_t)getpid();
+    for (uint32_t i = 0; i < HAMI_REGION_SLOTS; i++) {
+        uint32_t slot = (first + i) % HAMI_REGION_SLOTS;
+        if (!claimed(region->map, slot) && lock_slot(region, slot, F_WRLCK)) {
             bury(region->map, slot);
             region->slot = (int)slot;
             return true;
@@ -126,29 +131,35 @@ static void sign(struct hami_slot *slot) {
     __atomic_store_n(&slot->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
 }
 
+COLD bool region_sweep(struct region *region) {
+    if (!LOCK(region, ledger.op, F_WRLCK))
+        return false;
+    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
+        /* Our own lock would not keep us out. */
+        if ((int)slot == region->slot || !claimed(region->map, slot) || !lock_slot(region, slot, F_WRLCK))
+            continue;
+        bury(region->map, slot);
+        lock_slot(region, slot, F_UNLCK);
+    }
+    LOCK(region, ledger.op, F_UNLCK);
+    return true;
+}
+
 static COLD bool join(struct region *region) {
     if (!region_open(region))
         return false;
-    if (!claim(region, false) && !claim(region, true))
-        return fail(region, "has no slot left for another process");
+    if (!claim(region)) {
+        if (!region_sweep(region))
+            return false;
+        if (!claim(region))
+            return fail(region, "has no slot left for another process");
+    }
     sign(&region->map->slots[region->slot]);
     return true;
 }
 
 bool region_join(struct region *region) {
     return region->slot >= 0 || join(region);
-}
-
-COLD bool region_sweep(struct region *region) {
-    uint64_t returned = 0;
-    for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
-        /* Our own lock would not keep us out. */
-        if ((int)slot == region->slot || !claimed(region->map, slot) || !lock_slot(region, slot, F_WRLCK))
-            continue;
-        returned += bury(region->map, slot);
-        lock_slot(region, slot, F_UNLCK);
-    }
-    return returned > 0;
 }
 
 void region_forget(struct region *region) {

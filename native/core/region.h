@@ -19,10 +19,11 @@ struct region {
 /* Maps the region unless it is mapped. False if it is missing or not a region of ours. */
 bool region_open(struct region *region);
 
-/* Holds a slot from now on, until the process ends or forks. False if there is none. Opens the region. */
+/* Holds a slot from now on, until the process ends or forks. False if there is none, or if another process is just
+ * taking back those of the dead. Opens the region. */
 bool region_join(struct region *region);
 
-/* Takes back what processes held that have died. True if that was anything. The region is open. */
+/* Takes back what processes held that have died. False if another process is at it. The region is open. */
 bool region_sweep(struct region *region);
 
 /* What a slot bears as the PID namespace of its owner, for this process; 0 where there is no /proc. */

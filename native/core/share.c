@@ -71,9 +71,9 @@ static bool others_hold_some(const struct region *region) {
 
 bool share_sweep(struct share *share) {
     lock_take(&share->lock);
-    bool returned = region_open(&share->region) && others_hold_some(&share->region) && region_sweep(&share->region);
+    bool done = !region_open(&share->region) || !others_hold_some(&share->region) || region_sweep(&share->region);
     lock_release(&share->lock);
-    return returned;
+    return done;
 }
 
 bool share_turn_begin(struct share *share) {

@@ -33,7 +33,7 @@ uint64_t share_take(struct share *share, uint64_t at_least, uint64_t at_most);
 /* Gives back at_most bytes, or what this process holds if that is less. Returns how many. */
 uint64_t share_give(struct share *share, uint64_t at_most);
 
-/* Takes back what processes held that have died. True if that was anything. */
+/* Takes back what processes held that have died. False if another process is at it. */
 bool share_sweep(struct share *share);
 
 /* Between them, no other process of the share is there. True if it is our turn, or if the share is broken. */
