@@ -1,6 +1,7 @@
 /* Contexts live in one table, so that any handle can be checked; its first entries are the devices' primary ones. */
 #include "sim/cuda/context.h"
 
+#include "sim/cuda/array.h"
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
@@ -80,6 +81,7 @@ CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, u
 void context_demolish(CUcontext context) {
     atomic_store(&context->alive, false);
     memory_free_all_of(context_index(context));
+    arrays_destroy_all_of(context);
     atomic_fetch_sub(&process_use(context->device)->contexts, 1);
     process_give_memory(context->device, process_get()->machine.state->context_memory);
 }

@@ -80,6 +80,18 @@
     ROW(cuMemGetAddressRange, cuMemGetAddressRange_v2, 3020, LEGACY, (CUdeviceptr *base, size_t *size, CUdeviceptr pointer)) \
     ROW(cuPointerGetAttribute, cuPointerGetAttribute, 4000, LEGACY, (void *value, CUpointer_attribute attribute, CUdeviceptr pointer)) \
     \
+    ROW(cuArrayCreate, cuArrayCreate, 2000, LEGACY, (CUarray *array, const CUDA_ARRAY_DESCRIPTOR_v1 *shape)) \
+    ROW(cuArrayCreate, cuArrayCreate_v2, 3020, LEGACY, (CUarray *array, const CUDA_ARRAY_DESCRIPTOR *shape)) \
+    ROW(cuArray3DCreate, cuArray3DCreate, 2000, LEGACY, (CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR_v1 *shape)) \
+    ROW(cuArray3DCreate, cuArray3DCreate_v2, 3020, LEGACY, (CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR *shape)) \
+    ROW(cuArray3DGetDescriptor, cuArray3DGetDescriptor_v2, 3020, LEGACY, (CUDA_ARRAY3D_DESCRIPTOR *shape, CUarray array)) \
+    ROW(cuArrayGetMemoryRequirements, cuArrayGetMemoryRequirements, 11060, LEGACY, (CUDA_ARRAY_MEMORY_REQUIREMENTS *requirements, CUarray array, CUdevice device)) \
+    ROW(cuArrayDestroy, cuArrayDestroy, 2000, LEGACY, (CUarray array)) \
+    ROW(cuMipmappedArrayCreate, cuMipmappedArrayCreate, 5000, LEGACY, (CUmipmappedArray *mipmap, const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned int levels)) \
+    ROW(cuMipmappedArrayGetLevel, cuMipmappedArrayGetLevel, 5000, LEGACY, (CUarray *array, CUmipmappedArray mipmap, unsigned int level)) \
+    ROW(cuMipmappedArrayGetMemoryRequirements, cuMipmappedArrayGetMemoryRequirements, 11060, LEGACY, (CUDA_ARRAY_MEMORY_REQUIREMENTS *requirements, CUmipmappedArray mipmap, CUdevice device)) \
+    ROW(cuMipmappedArrayDestroy, cuMipmappedArrayDestroy, 5000, LEGACY, (CUmipmappedArray mipmap)) \
+    \
     ROW(cuMemPoolCreate, cuMemPoolCreate, 11020, LEGACY, (CUmemoryPool *pool, const CUmemPoolProps *props)) \
     ROW(cuMemPoolDestroy, cuMemPoolDestroy, 11020, LEGACY, (CUmemoryPool pool)) \
     ROW(cuMemPoolTrimTo, cuMemPoolTrimTo, 11020, LEGACY, (CUmemoryPool pool, size_t kept)) \
