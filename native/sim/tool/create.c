@@ -91,8 +91,9 @@ static int write_state(int fd, const char *path) {
 int tool_create(int count, char **arguments) {
     if (count < 1)
         return tool_fail("create needs the path of the state file");
-    state = calloc(1, sizeof(*state));
-    if (state == NULL)
+    /* Not from the heap, which knows no alignment to whole pages. */
+    state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (state == MAP_FAILED)
         return tool_fail("out of memory");
     strcpy(state->magic, SIM_MAGIC);
     state->version = SIM_VERSION;
