@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static int print_number(bool understood, uint64_t number) {
-    if (understood)
-        printf("%" PRIu64 "\n", number);
-    return understood ? 0 : 1;
+static int print_number(bool (*parse)(const char *, uint64_t *), const char *text) {
+    uint64_t number;
+    if (!parse(text, &number))
+        return 1;
+    printf("%" PRIu64 "\n", number);
+    return 0;
 }
 
 static int print_limits(const char *text) {
@@ -26,13 +28,12 @@ static int print_limits(const char *text) {
 }
 
 int main(int count, char **arguments) {
-    uint64_t number;
     if (count != 3)
         return 2;
     const char *text = arguments[2];
     if (strcmp(arguments[1], "bytes") == 0)
-        return print_number(parse_bytes(text, &number), number);
+        return print_number(parse_bytes, text);
     if (strcmp(arguments[1], "number") == 0)
-        return print_number(parse_number(text, &number), number);
+        return print_number(parse_number, text);
     return print_limits(text);
 }
