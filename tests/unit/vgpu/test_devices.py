@@ -156,6 +156,8 @@ def test_defect_1_each_gpu_keeps_its_limit_where_cuda_and_nvml_order_them_differ
     limits = [SLOW_LIMIT, FAST_LIMIT]
     assert before == after == dict(zip(uuids, limits, strict=True))
     assert cuda == [[uuids[gpu].removeprefix("GPU-").replace("-", ""), limits[gpu]] for gpu in expected]
+
+
 def test_the_only_visible_gpu_is_left_alone_if_no_share_covers_it(container: Container) -> None:
     container.grant(0, GIB)
     client = container.client(CUDA_VISIBLE_DEVICES="1")
