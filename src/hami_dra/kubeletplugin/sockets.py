@@ -21,7 +21,7 @@ class SocketName:
     def __init__(self, folder: Path, stem: str, ending: str) -> None:
         self._folder = folder.absolute()
         # A driver's name, a pod's UID and the kubelet's folder together are easily too long.
-        self._stems = (stem, hashlib.blake2b(stem.encode(), digest_size=8).hexdigest())
+        self._stems = (stem, hashlib.blake2b(stem.encode(), digest_size=4).hexdigest())
         self._ending = ending
 
     def path(self, pod_uid: str | None) -> Path:
