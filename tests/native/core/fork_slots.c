@@ -4,29 +4,13 @@
  * Usage: fork_slots FOLDER of a share.
  */
 #include "core/ledger.h"
-#include "core/share.h"
+#include "open_share.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char *path(const char *folder, const char *name) {
-    char *joined = malloc(strlen(folder) + strlen(name) + 2);
-    if (joined == NULL)
-        exit(2);
-    sprintf(joined, "%s/%s", folder, name);
-    return joined;
-}
-
-static struct share *open_share(const char *folder) {
-    struct share *share = share_new(path(folder, HAMI_LIMITS_FILE), path(folder, HAMI_REGION_FILE));
-    if (share == NULL || limits_read(share->limits_path, &share->limits) != NULL)
-        exit(2);
-    return share;
-}
 
 static void print(const char *who, const struct share *share) {
     printf("%s %" PRIu64 "\n", who, ledger_held(&share->region.map->slots[share->region.slot]));

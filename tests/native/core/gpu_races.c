@@ -1,43 +1,28 @@
 /*
- * Two processes race for memory of one GPU that only one of them can have, because each wants more than half of what
- * all shares have together. Prints the number of rounds in which not exactly one was given it.
+ * Two processes race for memory of one GPU, round by round, beside one that has taken some and died. Prints the number
+ * of rounds in which not as many as WINNERS were given what they wanted.
  *
- * Usage: gpu_races ROUNDS BYTES FOLDER... of the shares.
+ * Usage: gpu_races ROUNDS BYTES WINNERS DEAD FOLDER... of the shares; each wants BYTES, and the dead one has taken
+ * DEAD.
  */
 #include "core/gpu.h"
 #include "core/ledger.h"
+#include "open_share.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define RACERS 2
-#define LOOKS  10000
+#define LOOKS  2000
 
 static struct track {
     int arrived; /* since the start: RACERS at each meeting */
     bool given[RACERS];
 } *track;
-
-static char *path(const char *folder, const char *name) {
-    char *joined = malloc(strlen(folder) + strlen(name) + 2);
-    if (joined == NULL)
-        exit(2);
-    sprintf(joined, "%s/%s", folder, name);
-    return joined;
-}
-
-static struct share *open_share(const char *folder, struct share *next) {
-    struct share *share = share_new(path(folder, HAMI_LIMITS_FILE), path(folder, HAMI_REGION_FILE));
-    if (share == NULL || limits_read(share->limits_path, &share->limits) != NULL)
-        exit(2);
-    share->next = next;
-    return share;
-}
 
 /* Whoever waits stays on its processor for a while, so that both go on at the same moment. */
 static void meet(int *meetings) {
@@ -48,38 +33,67 @@ static void meet(int *meetings) {
             sched_yield();
 }
 
-/* Returns in how many rounds both were given the bytes, or none. */
-static long run(int racer, long rounds, struct gpu *gpu, uint64_t bytes) {
+static void leave_behind(struct gpu *gpu, uint64_t bytes) {
+    if (bytes == 0)
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        gpu_forget(gpu);
+        _exit(gpu_reserve(gpu, bytes) ? 0 : 1);
+    }
+    int status;
+    if (waitpid(child, &status, 0) != child || status != 0)
+        exit(2);
+}
+
+struct race {
+    long rounds;
+    uint64_t wanted;
+    int winners;
+    uint64_t dead;
+};
+
+static long run(int racer, const struct race *race, struct gpu *gpu) {
     long wrong = 0;
     int meetings = 0;
-    for (long i = 0; i < rounds; i++) {
+    for (long i = 0; i < race->rounds; i++) {
+        if (racer == 0)
+            leave_behind(gpu, race->dead);
         meet(&meetings);
-        track->given[racer] = gpu_reserve(gpu, bytes);
+        track->given[racer] = gpu_reserve(gpu, race->wanted);
         meet(&meetings);
-        wrong += track->given[0] == track->given[1];
+        wrong += track->given[0] + track->given[1] != race->winners;
         if (track->given[racer])
-            gpu_give_back(gpu, bytes);
+            gpu_give_back(gpu, race->wanted);
+        meet(&meetings);
     }
     return wrong;
 }
 
 int main(int count, char **arguments) {
-    if (count < 4)
+    if (count < 6)
         return 2;
-    long rounds = strtol(arguments[1], NULL, 10);
-    uint64_t bytes = strtoull(arguments[2], NULL, 10);
+    struct race race = {
+        .rounds = strtol(arguments[1], NULL, 10),
+        .wanted = strtoull(arguments[2], NULL, 10),
+        .winners = atoi(arguments[3]),
+        .dead = strtoull(arguments[4], NULL, 10),
+    };
     track = mmap(NULL, sizeof *track, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (track == MAP_FAILED)
         return 2;
     struct gpu gpu = {0};
-    for (int i = count - 1; i >= 3; i--)
-        gpu.shares = open_share(arguments[i], gpu.shares);
-    if (fork() == 0) {
-        run(1, rounds, &gpu, bytes);
+    for (int i = count - 1; i >= 5; i--) {
+        struct share *share = open_share(arguments[i]);
+        share->next = gpu.shares;
+        gpu.shares = share;
+    }
+    pid_t other = fork();
+    if (other == 0) {
+        run(1, &race, &gpu);
         _exit(0);
     }
-    printf("%ld\n", run(0, rounds, &gpu, bytes));
-    while (wait(NULL) > 0)
-        ;
+    printf("%ld\n", run(0, &race, &gpu));
+    waitpid(other, NULL, 0);
     return 0;
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hami_dra.shares.region import ABI
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
 ALLOCATE_TWICE = """
@@ -19,11 +20,11 @@ cuda.cuMemAlloc(1)
 """
 
 
-def _corrupt(offset: int) -> Callable[[Path], None]:
+def _corrupt(offset: int, content: bytes = b"\xff\xff") -> Callable[[Path], None]:
     def change(region: Path) -> None:
         with region.open("r+b") as file:
             file.seek(offset)
-            file.write(b"\xff\xff")
+            file.write(content)
 
     return change
 
@@ -47,7 +48,8 @@ BROKEN_REGIONS: dict[str, Callable[[Path], None]] = {
     "short": _cut_to(4096),
     "empty": _cut_to(0),
     "other magic": _corrupt(0),
-    "other abi": _corrupt(8),
+    "newer abi": _corrupt(8),
+    "older abi": _corrupt(8, bytes([ABI - 1])),
     "other slot count": _corrupt(12),
     "folder": _replace_by_folder,
     "pipe": _replace_by_pipe,

@@ -40,7 +40,13 @@ def test_a_race_gives_not_a_byte_too_much_and_refuses_nothing_that_fits(
 
 def test_of_two_who_race_for_what_several_shares_have_left_one_is_given_it(container: Container) -> None:
     folders = [container.folder(container.grant(0, 100)) for _ in range(3)]
-    done = container.run(container.programs / "gpu_races", "20000", "250", *folders)
+    done = container.run(container.programs / "gpu_races", "4000", "250", "1", "0", *folders)
+    assert done.stdout == "0\n"
+
+
+def test_two_who_need_the_memory_of_a_dead_process_at_once_are_both_given_it(container: Container) -> None:
+    folder = container.folder(container.grant(0, 100))
+    done = container.run(container.programs / "gpu_races", "300", "50", "2", "100", folder)
     assert done.stdout == "0\n"
 
 
