@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define WAIT_PAUSE_NS 50000
-#define WAIT_TRIES    400 /* about 50 ms, as the kernel rounds the pauses up */
+#define WAIT_TRIES    300 /* about 30 ms, as the kernel rounds the pauses up */
 
 static bool take_whole(struct gpu *gpu, uint64_t bytes) {
     for (struct share *share = gpu->shares; share != NULL; share = share->next)

@@ -24,10 +24,9 @@ static unsigned int random_state;
     X(cuDevicePrimaryCtxRetain, (CUcontext *, CUdevice))                                                               \
     X(cuCtxSetCurrent, (CUcontext))                                                                                    \
     X(cuMemAlloc_v2, (CUdeviceptr *, size_t))                                                                          \
-    X(cuMemAllocAsync, (CUdeviceptr *, size_t, CUstream))                                                              \
+    X(cuMemAllocManaged, (CUdeviceptr *, size_t, unsigned int))                                                        \
     X(cuMemCreate, (CUmemGenericAllocationHandle *, size_t, const CUmemAllocationProp *, unsigned long long))          \
     X(cuMemFree_v2, (CUdeviceptr))                                                                                     \
-    X(cuMemFreeAsync, (CUdeviceptr, CUstream))                                                                         \
     X(cuMemRelease, (CUmemGenericAllocationHandle))
 
 #define DECLARE(name, parameters) static CUresult(*name) parameters;
@@ -45,8 +44,9 @@ static void use_gpu(void) {
         exit(3);
 }
 
+/* No pools: they take more than is asked for, and keep it. */
 struct piece {
-    enum { PLAIN, ASYNC, PHYSICAL, KINDS } kind;
+    enum { PLAIN, MANAGED, PHYSICAL, KINDS } kind;
     size_t bytes;
     uint64_t key; /* 0: not allocated */
 };
@@ -63,21 +63,19 @@ static struct piece random_piece(void) {
 static CUresult allocate(struct piece *piece) {
     static const CUmemAllocationProp on_device = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
                                                   .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE}};
-    CUresult result = piece->kind == PLAIN   ? cuMemAlloc_v2(&piece->key, piece->bytes)
-                      : piece->kind == ASYNC ? cuMemAllocAsync(&piece->key, piece->bytes, NULL)
-                                             : cuMemCreate(&piece->key, piece->bytes, &on_device, 0);
+    CUresult result = piece->kind == PLAIN     ? cuMemAlloc_v2(&piece->key, piece->bytes)
+                      : piece->kind == MANAGED ? cuMemAllocManaged(&piece->key, piece->bytes, CU_MEM_ATTACH_GLOBAL)
+                                               : cuMemCreate(&piece->key, piece->bytes, &on_device, 0);
     if (result != CUDA_SUCCESS)
         piece->key = 0;
     return result;
 }
 
 static void release(const struct piece *piece) {
-    if (piece->kind == PLAIN)
-        cuMemFree_v2(piece->key);
-    else if (piece->kind == ASYNC)
-        cuMemFreeAsync(piece->key, NULL);
-    else
+    if (piece->kind == PHYSICAL)
         cuMemRelease(piece->key);
+    else
+        cuMemFree_v2(piece->key);
 }
 
 static void fill(void) {

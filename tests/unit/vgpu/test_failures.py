@@ -1,5 +1,6 @@
 """Broken share folders: memory is refused, nothing crashes, and a line says why if a log was asked for."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ import pytest
 
 from hami_dra.shares.region import ABI
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
+
+LEDGER_OFFSET, LEDGER_SIZE = 64, 16  # of a region: native/abi/share.h
 
 ALLOCATE_TWICE = """
 from cuda.bindings import driver as cuda
@@ -122,6 +125,16 @@ def _raise_generation(region: Path) -> None:
 def test_a_folder_of_shares_that_is_missing_closes_all(container: Container) -> None:
     client = container.client(HAMI_DRA_SHARES="/nowhere", LIBCUDA_LOG_LEVEL="")
     assert client.allocate(512)[0] == OUT_OF_MEMORY
+
+
+def test_a_process_that_is_stopped_while_others_wait_for_it_holds_up_none_for_long(container: Container) -> None:
+    share = container.grant(0, GIB)
+    client = container.client()
+    with (container.folder(share) / "region").open("r+b") as region:
+        fcntl.lockf(region, fcntl.LOCK_EX, LEDGER_SIZE, LEDGER_OFFSET)  # as one has it that is stopped at both
+        assert client.allocate(MIB)[0] == SUCCESS
+        assert client.allocate(GIB)[0] == OUT_OF_MEMORY
+        assert client.allocate(GIB - MIB)[0] == SUCCESS
 
 
 def test_a_ledger_that_a_tenant_scribbled_on_neither_crashes_nor_wraps(container: Container) -> None:
