@@ -7,6 +7,7 @@
 #include "core/fork.h"
 
 #include "core/backing.h"
+#include "core/context_handles.h"
 #include "core/inventory.h"
 #include "core/memory.h"
 #include "core/physical.h"
@@ -20,6 +21,7 @@ static void forget(void) {
     allocations_forget(&addresses);
     physical_forget();
     backings_forget();
+    context_handles_forget();
 }
 
 void forget_in_forked_children(void) {

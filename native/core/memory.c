@@ -2,6 +2,7 @@
 #include "core/memory.h"
 
 #include "core/backing.h"
+#include "core/context_handles.h"
 #include "core/driver.h"
 
 struct allocations addresses;
@@ -39,5 +40,6 @@ static bool is_freed(uint64_t address) {
 
 void memory_forget_freed(void) {
     allocations_remove_if(&addresses, is_freed);
+    context_handles_forget_freed();
     backings_settle();
 }
