@@ -110,11 +110,30 @@ static bool adjust(struct backing *backing, uint64_t version, uint64_t reserved,
     return current;
 }
 
-static void hold(struct backing *backing, uint64_t bytes, uint64_t ahead) {
+static void hold(struct backing *backing, uint64_t bytes) {
     lock_take(&lock);
     backing->held += bytes;
-    backing->ahead += ahead;
     backing->version++;
+    lock_release(&lock);
+}
+
+/* Holds bytes for a call under way. False if the backing has changed since it was asked about. */
+static bool hold_ahead(struct backing *backing, uint64_t version, uint64_t bytes) {
+    lock_take(&lock);
+    bool current = backing->version == version;
+    if (current) {
+        backing->held += bytes;
+        backing->ahead += bytes;
+        backing->version++;
+    }
+    lock_release(&lock);
+    return current;
+}
+
+/* The call is over, and what was taken for it is held like the rest. */
+static void end_ahead(struct backing *backing, uint64_t bytes) {
+    lock_take(&lock);
+    backing->ahead -= bytes;
     lock_release(&lock);
 }
 
@@ -134,25 +153,27 @@ static uint64_t settle(struct backing *backing, uint64_t taken) {
         struct backing_use use = {0};
         bool known = asking.kind->ask(backing->name, &use);
         if (!known)
-            hold(backing, 0, -taken);
+            end_ahead(backing, taken);
         settled = !known || adjust(backing, asking.version, use.reserved, taken, &missing);
         stop_asking(backing, &asking, known && asking.retired && use.used == 0);
     }
     return missing;
 }
 
+/* To make room other backings are trimmed, and this one too: then it is asked anew. */
 bool backing_begin(struct backing *backing, uint64_t bytes, uint64_t *taken) {
-    struct asking asking;
-    if (!start_asking(backing, &asking))
-        return false;
-    struct backing_use use = {0};
-    bool known = asking.kind->ask(backing->name, &use);
-    stop_asking(backing, &asking, false);
-    *taken = difference(bytes, known ? difference(use.reserved, use.used) : 0);
-    if (!gpu_reserve(backing->gpu, *taken))
-        return false;
-    hold(backing, *taken, *taken);
-    return true;
+    for (struct asking asking; start_asking(backing, &asking);) {
+        struct backing_use use = {0};
+        bool known = asking.kind->ask(backing->name, &use);
+        stop_asking(backing, &asking, false);
+        *taken = difference(bytes, known ? difference(use.reserved, use.used) : 0);
+        if (!gpu_reserve(backing->gpu, *taken))
+            return false;
+        if (hold_ahead(backing, asking.version, *taken))
+            return true;
+        gpu_give_back(backing->gpu, *taken);
+    }
+    return false;
 }
 
 bool backing_end(struct backing *backing, uint64_t taken) {
@@ -161,7 +182,7 @@ bool backing_end(struct backing *backing, uint64_t taken) {
         taken = 0;
         if (!gpu_reserve(backing->gpu, missing))
             return false;
-        hold(backing, missing, 0);
+        hold(backing, missing);
     }
     return true;
 }
