@@ -13,6 +13,7 @@ enum block_kind {
     BLOCK_MANAGED,     /* memory that host and device share; takes none of the device's */
     BLOCK_HOST,        /* pinned host memory */
     BLOCK_RESERVATION, /* addresses only, for cuMemMap */
+    BLOCK_GRAPH,       /* device memory that a graph has allocated, which has these addresses at every launch */
 };
 
 /* A run of addresses that was handed out. */

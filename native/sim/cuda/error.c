@@ -21,7 +21,11 @@ static const struct {
                                     RESULT(CUDA_ERROR_NOT_SUPPORTED, "operation not supported")
                                         RESULT(CUDA_ERROR_SYSTEM_DRIVER_MISMATCH,
                                                "system has unsupported display driver / cuda driver combination")
-                                            RESULT(CUDA_ERROR_UNKNOWN, "unknown error")
+                                            RESULT(CUDA_ERROR_ILLEGAL_STATE,
+                                                   "the operation cannot be performed in the present state")
+                                                RESULT(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+                                                       "operation not permitted when stream is capturing")
+                                                    RESULT(CUDA_ERROR_UNKNOWN, "unknown error")
 #undef RESULT
 };
 

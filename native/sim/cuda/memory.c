@@ -18,7 +18,7 @@ static CUresult take_memory(enum block_kind kind, CUcontext context, CUmemoryPoo
 }
 
 static void give_memory(enum block_kind kind, CUcontext context, CUmemoryPool pool, uint64_t size) {
-    if (kind == BLOCK_DEVICE && pool != NULL)
+    if (pool != NULL)
         pool_give(pool, size);
     else if (kind == BLOCK_DEVICE)
         process_give_memory(context->device, size);
@@ -27,7 +27,8 @@ static void give_memory(enum block_kind kind, CUcontext context, CUmemoryPool po
 /* Gives back the device memory behind a block that was taken out of use, and its addresses. */
 static void release(struct block *block, enum block_kind kind) {
     give_memory(kind, context_at(block->context), block->pool, block->size);
-    arena_put(block);
+    if (kind != BLOCK_GRAPH)
+        arena_put(block);
 }
 
 static void free_if_of(struct block *block, unsigned context) {
@@ -79,8 +80,8 @@ CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t si
     return allocate(pointer, size, BLOCK_DEVICE, context, pool);
 }
 
-/* Frees what starts at `pointer`, if it is of one of two kinds. */
-static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block_kind other) {
+/* Frees what starts at `pointer`, if it is of one of these kinds. */
+static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block_kind other, enum block_kind also) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
     if (pointer == 0)
@@ -88,13 +89,13 @@ static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block
     struct block *block = arena_find(pointer);
     if (block == NULL || arena_address(block) != pointer)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!arena_retire(block, kind)) {
-        kind = other;
-        if (!arena_retire(block, kind))
-            return CUDA_ERROR_INVALID_VALUE;
-    }
-    release(block, kind);
-    return CUDA_SUCCESS;
+    const enum block_kind kinds[] = {kind, other, also};
+    for (int i = 0; i < 3; i++)
+        if (arena_retire(block, kinds[i])) {
+            release(block, kinds[i]);
+            return CUDA_SUCCESS;
+        }
+    return CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
@@ -136,7 +137,7 @@ CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned int flags
 }
 
 CUresult cuMemFree_v2(CUdeviceptr pointer) {
-    return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED);
+    return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED, BLOCK_GRAPH);
 }
 
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {
@@ -153,7 +154,7 @@ CUresult cuMemAllocHost_v2(void **pointer, size_t size) {
 }
 
 CUresult cuMemFreeHost(void *pointer) {
-    return deallocate((CUdeviceptr)pointer, BLOCK_HOST, BLOCK_HOST);
+    return deallocate((CUdeviceptr)pointer, BLOCK_HOST, BLOCK_HOST, BLOCK_HOST);
 }
 
 CUresult cuMemGetAddressRange_v2(CUdeviceptr *range, size_t *size, CUdeviceptr pointer) {

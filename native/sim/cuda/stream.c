@@ -17,6 +17,7 @@ struct CUstream_st {
     unsigned flags;
     int priority;
     CUcontext context;
+    CUgraph capture;
 };
 
 static bool is_default(CUstream stream) {
@@ -34,8 +35,14 @@ CUresult stream_context(CUstream stream, CUcontext *context) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (stream->mark != MARK)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (stream->capture != NULL)
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     *context = stream->context;
     return atomic_load(&(*context)->alive) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+CUgraph *stream_capture(CUstream stream) {
+    return is_default(stream) || stream->mark != MARK ? NULL : &stream->capture;
 }
 
 CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
@@ -49,7 +56,7 @@ CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int pr
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     int clamped = priority > 0 ? 0 : priority < GREATEST_PRIORITY ? GREATEST_PRIORITY : priority;
-    *created = (struct CUstream_st){MARK, flags, clamped, context};
+    *created = (struct CUstream_st){MARK, flags, clamped, context, NULL};
     *stream = created;
     return CUDA_SUCCESS;
 }

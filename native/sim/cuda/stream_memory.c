@@ -1,13 +1,22 @@
 /* Allocates and frees in stream order, from pools. Streams do their work at once, so that is the order of the calls. */
 #include "sim/cuda/context.h"
+#include "sim/cuda/graph.h"
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
+static CUgraph graph_of(CUstream stream) {
+    CUgraph *capture = stream_capture(stream);
+    return capture != NULL ? *capture : NULL;
+}
+
 static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUstream stream) {
     CUcontext context;
+    if (graph_of(stream) != NULL)
+        return pool_is_alive(pool) ? graph_add_alloc(graph_of(stream), pool->device, size, pointer)
+                                   : CUDA_ERROR_INVALID_VALUE;
     CUresult result = stream_context(stream, &context);
     if (result != CUDA_SUCCESS)
         return result;
@@ -17,7 +26,7 @@ static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t si
 static CUresult allocate(CUdeviceptr *pointer, size_t size, CUstream stream) {
     CUcontext context;
     CUmemoryPool pool;
-    CUresult result = stream_context(stream, &context);
+    CUresult result = graph_of(stream) != NULL ? context_current(&context) : stream_context(stream, &context);
     if (result == CUDA_SUCCESS)
         result = cuDeviceGetMemPool(&pool, context->device);
     return result != CUDA_SUCCESS ? result : allocate_from(pool, pointer, size, stream);
@@ -41,6 +50,8 @@ CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *pointer, size_t size, CUmemor
 
 static CUresult deallocate(CUdeviceptr pointer, CUstream stream) {
     CUcontext context;
+    if (graph_of(stream) != NULL)
+        return graph_add_free(graph_of(stream), pointer);
     CUresult result = stream_context(stream, &context);
     return result != CUDA_SUCCESS ? result : cuMemFree_v2(pointer);
 }

@@ -169,6 +169,37 @@
     ROW(cuEventElapsedTime, cuEventElapsedTime, 2000, LEGACY, (float *milliseconds, CUevent start, CUevent end)) \
     ROW(cuEventElapsedTime, cuEventElapsedTime_v2, 12080, LEGACY, (float *milliseconds, CUevent start, CUevent end)) \
     \
+    ROW(cuGraphCreate, cuGraphCreate, 10000, LEGACY, (CUgraph *graph, unsigned int flags)) \
+    ROW(cuGraphDestroy, cuGraphDestroy, 10000, LEGACY, (CUgraph graph)) \
+    ROW(cuGraphAddEmptyNode, cuGraphAddEmptyNode, 10000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count)) \
+    ROW(cuGraphAddChildGraphNode, cuGraphAddChildGraphNode, 10000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUgraph child)) \
+    ROW(cuGraphAddMemAllocNode, cuGraphAddMemAllocNode, 11040, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUDA_MEM_ALLOC_NODE_PARAMS *params)) \
+    ROW(cuGraphAddMemFreeNode, cuGraphAddMemFreeNode, 11040, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUdeviceptr pointer)) \
+    ROW(cuGraphGetNodes, cuGraphGetNodes, 10000, LEGACY, (CUgraph graph, CUgraphNode *nodes, size_t *count)) \
+    ROW(cuGraphNodeGetType, cuGraphNodeGetType, 10000, LEGACY, (CUgraphNode node, CUgraphNodeType *type)) \
+    ROW(cuGraphChildGraphNodeGetGraph, cuGraphChildGraphNodeGetGraph, 10000, LEGACY, (CUgraphNode node, CUgraph *graph)) \
+    ROW(cuGraphMemAllocNodeGetParams, cuGraphMemAllocNodeGetParams, 11040, LEGACY, (CUgraphNode node, CUDA_MEM_ALLOC_NODE_PARAMS *params)) \
+    ROW(cuGraphInstantiate, cuGraphInstantiate, 10000, LEGACY, (CUgraphExec *exec, CUgraph graph, CUgraphNode *error, char *log, size_t size)) \
+    ROW(cuGraphInstantiate, cuGraphInstantiate_v2, 11000, LEGACY, (CUgraphExec *exec, CUgraph graph, CUgraphNode *error, char *log, size_t size)) \
+    ROW(cuGraphInstantiateWithFlags, cuGraphInstantiateWithFlags, 11040, LEGACY, (CUgraphExec *exec, CUgraph graph, unsigned long long flags)) \
+    ROW(cuGraphInstantiateWithParams, cuGraphInstantiateWithParams, 12000, LEGACY, (CUgraphExec *exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS *params)) \
+    ROW(cuGraphInstantiateWithParams, cuGraphInstantiateWithParams_ptsz, 12000, PER_THREAD, (CUgraphExec *exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS *params)) \
+    ROW(cuGraphUpload, cuGraphUpload, 11010, LEGACY, (CUgraphExec exec, CUstream stream)) \
+    ROW(cuGraphUpload, cuGraphUpload_ptsz, 11010, PER_THREAD, (CUgraphExec exec, CUstream stream)) \
+    ROW(cuGraphLaunch, cuGraphLaunch, 10000, LEGACY, (CUgraphExec exec, CUstream stream)) \
+    ROW(cuGraphLaunch, cuGraphLaunch_ptsz, 10000, PER_THREAD, (CUgraphExec exec, CUstream stream)) \
+    ROW(cuGraphExecDestroy, cuGraphExecDestroy, 10000, LEGACY, (CUgraphExec exec)) \
+    ROW(cuDeviceGraphMemTrim, cuDeviceGraphMemTrim, 11040, LEGACY, (CUdevice device)) \
+    ROW(cuDeviceGetGraphMemAttribute, cuDeviceGetGraphMemAttribute, 11040, LEGACY, (CUdevice device, CUgraphMem_attribute attribute, void *value)) \
+    ROW(cuDeviceSetGraphMemAttribute, cuDeviceSetGraphMemAttribute, 11040, LEGACY, (CUdevice device, CUgraphMem_attribute attribute, void *value)) \
+    ROW(cuStreamBeginCapture, cuStreamBeginCapture_v2, 10010, LEGACY, (CUstream stream, CUstreamCaptureMode mode)) \
+    ROW(cuStreamBeginCapture, cuStreamBeginCapture_v2_ptsz, 10010, PER_THREAD, (CUstream stream, CUstreamCaptureMode mode)) \
+    ROW(cuStreamEndCapture, cuStreamEndCapture, 10000, LEGACY, (CUstream stream, CUgraph *graph)) \
+    ROW(cuStreamEndCapture, cuStreamEndCapture_ptsz, 10000, PER_THREAD, (CUstream stream, CUgraph *graph)) \
+    ROW(cuStreamIsCapturing, cuStreamIsCapturing, 10000, LEGACY, (CUstream stream, CUstreamCaptureStatus *status)) \
+    ROW(cuStreamIsCapturing, cuStreamIsCapturing_ptsz, 10000, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status)) \
+    ROW(cuThreadExchangeStreamCaptureMode, cuThreadExchangeStreamCaptureMode, 10010, LEGACY, (CUstreamCaptureMode *mode)) \
+    \
     ROW(cuModuleLoad, cuModuleLoad, 2000, LEGACY, (void)) \
     ROW(cuModuleLoadData, cuModuleLoadData, 2000, LEGACY, (void)) \
     ROW(cuModuleLoadDataEx, cuModuleLoadDataEx, 2010, LEGACY, (void)) \

@@ -1,0 +1,198 @@
+/* Graphs: made node by node, or by capturing a stream. */
+#include "sim/cuda/graph.h"
+
+#include "sim/cuda/process.h"
+#include "sim/cuda/stream.h"
+#include "sim/cuda/table.h"
+
+#include <stdlib.h>
+
+static CUresult add(CUgraph graph, struct CUgraphNode_st node, CUgraphNode *added) {
+    CUgraphNode copy = malloc(sizeof(*copy));
+    if (copy == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    *copy = node;
+    *graph->last = copy;
+    graph->last = &copy->next;
+    if (added != NULL)
+        *added = copy;
+    return CUDA_SUCCESS;
+}
+
+/* The addresses are the node's for good: no other allocation gets them, whatever becomes of the graph. */
+static CUresult add_alloc(CUgraph graph, CUdevice device, size_t size, CUdeviceptr *pointer, CUgraphNode *added) {
+    if (pointer == NULL || size == 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    struct block *block = arena_take(size);
+    if (block == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    *pointer = arena_address(block);
+    return add(graph,
+               (struct CUgraphNode_st){
+                   .type = CU_GRAPH_NODE_TYPE_MEM_ALLOC, .device = device, .pointer = *pointer, .size = block->size},
+               added);
+}
+
+CUresult graph_add_alloc(CUgraph graph, CUdevice device, size_t size, CUdeviceptr *pointer) {
+    return add_alloc(graph, device, size, pointer, NULL);
+}
+
+CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer) {
+    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, NULL);
+}
+
+CUresult cuGraphCreate(CUgraph *graph, unsigned int flags) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (graph == NULL || flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    *graph = calloc(1, sizeof(**graph));
+    if (*graph == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    (*graph)->last = &(*graph)->first;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGraphDestroy(CUgraph graph) {
+    if (graph == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (CUgraphNode node = graph->first, next; node != NULL; node = next) {
+        next = node->next;
+        if (node->child != NULL)
+            cuGraphDestroy(node->child);
+        free(node);
+    }
+    free(graph);
+    return CUDA_SUCCESS;
+}
+
+/* The order in which nodes were added is one that every dependency allows. */
+CUresult cuGraphAddEmptyNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count) {
+    (void)dependencies, (void)count;
+    if (node == NULL || graph == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_EMPTY}, node);
+}
+
+/* The child becomes the graph's, also with nodes that allocate: what newer drivers do when they are asked to move it.
+ */
+CUresult cuGraphAddChildGraphNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count,
+                                  CUgraph child) {
+    (void)dependencies, (void)count;
+    if (node == NULL || graph == NULL || child == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_GRAPH, .child = child}, node);
+}
+
+CUresult cuGraphAddMemAllocNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count,
+                                CUDA_MEM_ALLOC_NODE_PARAMS *params) {
+    (void)dependencies, (void)count;
+    if (node == NULL || graph == NULL || params == NULL ||
+        params->poolProps.location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+        return CUDA_ERROR_INVALID_VALUE;
+    const struct sim_gpu *gpu;
+    CUresult result = process_gpu(params->poolProps.location.id, &gpu);
+    if (result != CUDA_SUCCESS)
+        return result;
+    return add_alloc(graph, params->poolProps.location.id, params->bytesize, &params->dptr, node);
+}
+
+CUresult cuGraphAddMemFreeNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count,
+                               CUdeviceptr pointer) {
+    (void)dependencies, (void)count;
+    if (node == NULL || graph == NULL || arena_find(pointer) == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, node);
+}
+
+CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *count) {
+    if (graph == NULL || count == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    size_t found = 0;
+    for (CUgraphNode node = graph->first; node != NULL; node = node->next, found++)
+        if (nodes != NULL && found < *count)
+            nodes[found] = node;
+    if (nodes == NULL || found < *count)
+        *count = found;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGraphNodeGetType(CUgraphNode node, CUgraphNodeType *type) {
+    if (node == NULL || type == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *type = node->type;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode node, CUgraph *graph) {
+    if (node == NULL || graph == NULL || node->type != CU_GRAPH_NODE_TYPE_GRAPH)
+        return CUDA_ERROR_INVALID_VALUE;
+    *graph = node->child;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGraphMemAllocNodeGetParams(CUgraphNode node, CUDA_MEM_ALLOC_NODE_PARAMS *params) {
+    if (node == NULL || params == NULL || node->type != CU_GRAPH_NODE_TYPE_MEM_ALLOC)
+        return CUDA_ERROR_INVALID_VALUE;
+    *params = (CUDA_MEM_ALLOC_NODE_PARAMS){
+        .poolProps = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
+                      .location = {CU_MEM_LOCATION_TYPE_DEVICE, node->device}},
+        .bytesize = node->size,
+        .dptr = node->pointer,
+    };
+    return CUDA_SUCCESS;
+}
+
+static CUresult begin_capture(CUstream stream) {
+    CUgraph *capture = process_get() == NULL ? NULL : stream_capture(stream);
+    if (capture == NULL)
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    return *capture != NULL ? CUDA_ERROR_ILLEGAL_STATE : cuGraphCreate(capture, 0);
+}
+
+CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
+    (void)mode; /* no call here is unsafe while another stream is captured */
+    return begin_capture(stream);
+}
+
+CUresult cuStreamBeginCapture_v2_ptsz(CUstream stream, CUstreamCaptureMode mode) {
+    return cuStreamBeginCapture_v2(stream_or_own(stream), mode);
+}
+
+CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
+    CUgraph *capture = process_get() == NULL ? NULL : stream_capture(stream);
+    if (capture == NULL || *capture == NULL || graph == NULL)
+        return CUDA_ERROR_ILLEGAL_STATE;
+    *graph = *capture;
+    *capture = NULL;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamEndCapture_ptsz(CUstream stream, CUgraph *graph) {
+    return cuStreamEndCapture(stream_or_own(stream), graph);
+}
+
+CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (status == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUgraph *capture = stream_capture(stream);
+    bool is_captured = capture != NULL && *capture != NULL;
+    *status = is_captured ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamIsCapturing_ptsz(CUstream stream, CUstreamCaptureStatus *status) {
+    return cuStreamIsCapturing(stream_or_own(stream), status);
+}
+
+CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode) {
+    static _Thread_local CUstreamCaptureMode of_thread = CU_STREAM_CAPTURE_MODE_GLOBAL;
+    if (mode == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUstreamCaptureMode previous = of_thread;
+    of_thread = *mode;
+    *mode = previous;
+    return CUDA_SUCCESS;
+}

@@ -1,0 +1,194 @@
+/* Graphs that can be launched, and the memory that a device keeps for them: a pool that only a trim empties. */
+#include "sim/cuda/context.h"
+#include "sim/cuda/graph.h"
+#include "sim/cuda/pool.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/stream.h"
+#include "sim/cuda/table.h"
+
+#include <stdlib.h>
+
+struct CUgraphExec_st {
+    bool frees_before_launch;
+    size_t count;
+    struct CUgraphNode_st nodes[]; /* that allocate or free, those of graphs within it too */
+};
+
+static CUmemoryPool graph_pools[SIM_MAX_GPUS];
+
+/* The device's pool for graphs. NULL without memory. */
+static CUmemoryPool pool_of(CUdevice device) {
+    pool_lock();
+    if (graph_pools[device] == NULL && (graph_pools[device] = pool_new(device, 0)) != NULL)
+        graph_pools[device]->threshold = UINT64_MAX;
+    CUmemoryPool pool = graph_pools[device];
+    pool_unlock();
+    return pool;
+}
+
+/* Copies the nodes that allocate or free to `nodes`, unless that is NULL; returns how many there are. */
+static size_t flatten(CUgraph graph, struct CUgraphNode_st *nodes) {
+    size_t count = 0;
+    for (CUgraphNode node = graph->first; node != NULL; node = node->next) {
+        if (node->type == CU_GRAPH_NODE_TYPE_GRAPH)
+            count += flatten(node->child, nodes != NULL ? nodes + count : NULL);
+        if (node->type != CU_GRAPH_NODE_TYPE_MEM_ALLOC && node->type != CU_GRAPH_NODE_TYPE_MEM_FREE)
+            continue;
+        if (nodes != NULL)
+            nodes[count] = *node;
+        count++;
+    }
+    return count;
+}
+
+static CUresult allocate(const struct CUgraphNode_st *node) {
+    CUmemoryPool pool = pool_of(node->device);
+    struct block *block = arena_find(node->pointer);
+    if (pool == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    if (atomic_load(&block->kind) == BLOCK_GRAPH)
+        return CUDA_ERROR_INVALID_VALUE; /* it still lives since the last launch */
+    CUresult result = pool_take(pool, block->size);
+    if (result == CUDA_SUCCESS) {
+        block->pool = pool;
+        block->context = context_index(context_primary(node->device));
+        atomic_store(&block->kind, BLOCK_GRAPH);
+    }
+    return result;
+}
+
+static CUresult run(const struct CUgraphNode_st *node) {
+    return node->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC ? allocate(node) : cuMemFree_v2(node->pointer);
+}
+
+/* Frees what the graph has allocated and not freed itself. */
+static void free_all(CUgraphExec exec) {
+    for (size_t i = 0; i < exec->count; i++)
+        if (exec->nodes[i].type == CU_GRAPH_NODE_TYPE_MEM_ALLOC)
+            cuMemFree_v2(exec->nodes[i].pointer);
+}
+
+static CUresult check(CUgraphExec exec, CUstream stream) {
+    CUcontext context;
+    return exec == NULL ? CUDA_ERROR_INVALID_VALUE : stream_context(stream, &context);
+}
+
+static CUresult launch(CUgraphExec exec) {
+    CUresult result = CUDA_SUCCESS;
+    if (exec->frees_before_launch)
+        free_all(exec);
+    for (size_t i = 0; result == CUDA_SUCCESS && i < exec->count; i++)
+        result = run(&exec->nodes[i]);
+    if (result == CUDA_ERROR_OUT_OF_MEMORY)
+        free_all(exec);
+    return result;
+}
+
+CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
+    CUresult result = check(exec, stream);
+    return result != CUDA_SUCCESS ? result : launch(exec);
+}
+
+CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
+    return cuGraphLaunch(exec, stream_or_own(stream));
+}
+
+/* Takes the memory and frees it again: what was reserved for it stays with the device's pool. */
+CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {
+    CUresult result = check(exec, stream);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = launch(exec);
+    if (result == CUDA_SUCCESS)
+        free_all(exec);
+    return result == CUDA_ERROR_OUT_OF_MEMORY ? result : CUDA_SUCCESS;
+}
+
+CUresult cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream) {
+    return cuGraphUpload(exec, stream_or_own(stream));
+}
+
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned long long flags) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (exec == NULL || graph == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    size_t count = flatten(graph, NULL);
+    *exec = calloc(1, sizeof(**exec) + count * sizeof((*exec)->nodes[0]));
+    if (*exec == NULL)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    (*exec)->frees_before_launch = (flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) != 0;
+    (*exec)->count = flatten(graph, (*exec)->nodes);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGraphInstantiate(CUgraphExec *exec, CUgraph graph, CUgraphNode *error, char *log, size_t size) {
+    (void)error, (void)log, (void)size;
+    return cuGraphInstantiateWithFlags(exec, graph, 0);
+}
+
+CUresult cuGraphInstantiate_v2(CUgraphExec *exec, CUgraph graph, CUgraphNode *error, char *log, size_t size) {
+    return cuGraphInstantiate(exec, graph, error, log, size);
+}
+
+CUresult cuGraphInstantiateWithParams(CUgraphExec *exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS *params) {
+    CUresult result =
+        params == NULL ? CUDA_ERROR_INVALID_VALUE : cuGraphInstantiateWithFlags(exec, graph, params->flags);
+    if (result == CUDA_SUCCESS && (params->flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD) != 0)
+        result = cuGraphUpload(*exec, params->hUploadStream);
+    return result;
+}
+
+CUresult cuGraphInstantiateWithParams_ptsz(CUgraphExec *exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS *params) {
+    if (params != NULL)
+        params->hUploadStream = stream_or_own(params->hUploadStream);
+    return cuGraphInstantiateWithParams(exec, graph, params);
+}
+
+/* What it has allocated lives on until it is freed. */
+CUresult cuGraphExecDestroy(CUgraphExec exec) {
+    if (exec == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    free(exec);
+    return CUDA_SUCCESS;
+}
+
+static CUresult find_pool(CUdevice device, CUmemoryPool *pool) {
+    const struct sim_gpu *gpu;
+    CUresult result = process_gpu(device, &gpu);
+    if (result != CUDA_SUCCESS)
+        return result;
+    *pool = pool_of(device);
+    return *pool != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+CUresult cuDeviceGraphMemTrim(CUdevice device) {
+    CUmemoryPool pool;
+    CUresult result = find_pool(device, &pool);
+    return result != CUDA_SUCCESS ? result : cuMemPoolTrimTo(pool, 0);
+}
+
+static CUmemPool_attribute attribute_of_pool(CUgraphMem_attribute attribute) {
+    switch (attribute) {
+    case CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT:
+        return CU_MEMPOOL_ATTR_USED_MEM_CURRENT;
+    case CU_GRAPH_MEM_ATTR_USED_MEM_HIGH:
+        return CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+    case CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT:
+        return CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT;
+    default:
+        return CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH;
+    }
+}
+
+CUresult cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attribute, void *value) {
+    CUmemoryPool pool;
+    CUresult result = find_pool(device, &pool);
+    return result != CUDA_SUCCESS ? result : cuMemPoolGetAttribute(pool, attribute_of_pool(attribute), value);
+}
+
+CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attribute, void *value) {
+    CUmemoryPool pool;
+    CUresult result = find_pool(device, &pool);
+    return result != CUDA_SUCCESS ? result : cuMemPoolSetAttribute(pool, attribute_of_pool(attribute), value);
+}
