@@ -8,6 +8,7 @@
 
 #include "core/backing.h"
 #include "core/context_handles.h"
+#include "core/graphs.h"
 #include "core/inventory.h"
 #include "core/memory.h"
 #include "core/physical.h"
@@ -22,6 +23,7 @@ static void forget(void) {
     physical_forget();
     backings_forget();
     context_handles_forget();
+    graphs_forget();
 }
 
 void forget_in_forked_children(void) {
