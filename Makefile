@@ -13,7 +13,7 @@ export ZIG_GLOBAL_CACHE_DIR = $(CACHE)/zig
 export ZIG_LOCAL_CACHE_DIR  = $(CACHE)/zig
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: build ## the whole story without a cluster, on simulated GPUs
 	@$(BIN)/hami-dra demo
@@ -38,6 +38,9 @@ bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--comp
 bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one: are its accounts exact?
 	@$(BIN)/python -m bench.ledger races
 	@$(BIN)/python -m bench.ledger kills
+
+cuda-functions: $(VENV)/.test ## write docs/cuda-functions.md: what is intercepted of cuda.h, and why the rest is not
+	$(BIN)/python -m tools.cuda_functions
 
 lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
 	$(BIN)/ruff format --check .
@@ -75,4 +78,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e glibc bench-core bench-races lint format image wheel clean
+.PHONY: help demo build test e2e glibc bench-core bench-races cuda-functions lint format image wheel clean
