@@ -3,21 +3,7 @@
 
 #include "core/ledger.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-
-/* A slot that is signed may be of a dead process that nobody has swept yet. We see no lock of our own. */
-static bool is_alive(const struct region *region, uint32_t slot) {
-    if ((int)slot == region->slot)
-        return true;
-    struct flock range = {
-        .l_type = F_WRLCK,
-        .l_whence = SEEK_SET,
-        .l_start = (off_t)(offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot)),
-        .l_len = sizeof(struct hami_slot),
-    };
-    return fcntl(region->file, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
-}
 
 static struct process_use *use_of(const struct processes *found, uint32_t pid) {
     for (unsigned int i = 0; i < found->count; i++)
@@ -39,7 +25,7 @@ static void add_all(struct processes *found, const struct region *region, uint64
     for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
         const struct hami_slot *one = &region->map->slots[slot];
         uint32_t pid = __atomic_load_n(&one->pid, __ATOMIC_ACQUIRE);
-        if (pid != 0 && one->pid_namespace == pid_namespace && is_alive(region, slot))
+        if (pid != 0 && one->pid_namespace == pid_namespace && region_slot_is_held(region, slot))
             add(found, pid, ledger_held(one));
     }
 }

@@ -74,18 +74,32 @@ bool region_open(struct region *region) {
     return region->map != NULL || open_file(region);
 }
 
+static struct flock lock_on(size_t start, size_t length, short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
+}
+
 /* Whether a lock's owner lives, the kernel knows: the lock goes with the open file description. */
-static bool lock(const struct region *region, size_t start, size_t length, short type) {
-    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
+static bool lock(const struct region *region, struct flock range) {
     return fcntl(region->file, F_OFD_SETLK, &range) == 0;
 }
 
 #define LOCK(region, field, type)                                                                                      \
-    lock(region, offsetof(struct hami_region, field), sizeof((struct hami_region){0}.field), type)
+    lock(region, lock_on(offsetof(struct hami_region, field), sizeof((struct hami_region){0}.field), type))
+
+static struct flock lock_on_slot(uint32_t slot, short type) {
+    size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
+    return lock_on(start, sizeof(struct hami_slot), type);
+}
 
 static bool lock_slot(const struct region *region, uint32_t slot, short type) {
-    size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
-    return lock(region, start, sizeof(struct hami_slot), type);
+    return lock(region, lock_on_slot(slot, type));
+}
+
+bool region_slot_is_held(const struct region *region, uint32_t slot) {
+    struct flock range = lock_on_slot(slot, F_WRLCK);
+    if ((int)slot == region->slot)
+        return true; /* a lock of our own is none to us */
+    return fcntl(region->file, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
 bool region_turn_begin(struct region *region) {

@@ -26,6 +26,10 @@ bool region_join(struct region *region);
 /* Takes back what processes held that have died. False if another process is at it. The region is open. */
 bool region_sweep(struct region *region);
 
+/* Whether a living process holds the slot: one that is signed may be of a dead process that nobody has swept yet. The
+ * region is open. */
+bool region_slot_is_held(const struct region *region, uint32_t slot);
+
 /* What a slot bears as the PID namespace of its owner, for this process; 0 where there is no /proc. */
 uint64_t own_pid_namespace(void);
 
