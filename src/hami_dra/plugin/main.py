@@ -45,8 +45,6 @@ async def _run(options: Options) -> None:
     collector = ShareCollector(files.folders, lambda: watch.node.gpus.values())
     async with _kube_client(options) as kube:
         publication = Publication(kube, options.node_name)
-        await watch.look()
-        publication.offer(devices(watch.node.gpus.values()))
         plugin = KubeletPlugin(
             DRIVER_NAME,
             ClaimPreparer(kube, watch, files),
@@ -56,16 +54,20 @@ async def _run(options: Options) -> None:
             locks=locks,
         )
         endpoint = serve_endpoint(collector, options.metrics_address, is_ready=lambda: plugin.is_registered)
-        async with endpoint, plugin, asyncio.TaskGroup() as tasks:
-            _log.info("ready for the kubelet with %d GPUs", len(watch.node.gpus))
-            jobs = [
-                tasks.create_task(publication.run()),
-                tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
-                tasks.create_task(Sweeper(kube, files, locks, options.install_dir).run()),
-            ]
-            await stop.wait()
-            for job in jobs:
-                job.cancel()
+        async with endpoint:
+            # Served meanwhile: GPUs that wake, or never answer, take longer than the kubelet waits for a sign of life.
+            await watch.look()
+            publication.offer(devices(watch.node.gpus.values()))
+            async with plugin, asyncio.TaskGroup() as tasks:
+                _log.info("ready for the kubelet with %d GPUs", len(watch.node.gpus))
+                jobs = [
+                    tasks.create_task(publication.run()),
+                    tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
+                    tasks.create_task(Sweeper(kube, files, locks, options.install_dir).run()),
+                ]
+                await stop.wait()
+                for job in jobs:
+                    job.cancel()
 
 
 def _kube_client(options: Options) -> KubeClient:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import shutil
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from hami_dra.kubeletplugin import ClaimError
@@ -108,3 +110,27 @@ async def test_preparing_asks_nobody_but_the_api_server(idle_node: Node, tmp_pat
     (node.machine.root / "dev/nvidia1").unlink()
     await node.published("hami-gpu-0")
     assert calls.read_text() == "called\ncalled\n"
+
+
+async def test_it_lives_while_gpus_take_their_time_to_answer(idle_node: Node, tmp_path: Path) -> None:
+    node = idle_node
+    answer, tool = tmp_path / "answer", tmp_path / "nvidia-ctk"
+    os.mkfifo(answer)
+    tool.write_text(f"#!/bin/sh\nexec /bin/cat {answer}\n")
+    tool.chmod(0o755)
+    node.environment |= {"HAMI_DRA_NVIDIA_CTK": str(tool), "HAMI_DRA_NVIDIA_CDI_HOOK": str(tool)}
+    starting = asyncio.create_task(node.start())
+    async with asyncio.timeout(20):
+        while not await lives(node):
+            await asyncio.sleep(0.02)
+    assert not starting.done()
+    await asyncio.to_thread(answer.write_bytes, (node.cdi_dir / "nvidia.json").read_bytes())
+    await starting
+    await node.published("hami-gpu-0", "hami-gpu-1")
+
+
+async def lives(node: Node) -> bool:
+    try:
+        return await node.get("/healthz") == "ok\n"
+    except aiohttp.ClientConnectionError:
+        return False
