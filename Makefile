@@ -8,6 +8,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hami-dra
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 C_FILES = $(shell find native tests bench -name '*.[ch]')
+NATIVE_TESTS = tests/unit/vgpu $(wildcard tests/unit/test_sim_*.py)
 
 export ZIG_GLOBAL_CACHE_DIR = $(CACHE)/zig
 export ZIG_LOCAL_CACHE_DIR  = $(CACHE)/zig
@@ -25,6 +26,11 @@ build: $(VENV)/.installed ## compile native/ into build/lib and generate the pro
 
 test: build $(VENV)/.test ## unit and integration tests
 	$(BIN)/pytest -n auto $(ARGS)
+
+test-sanitized: build $(VENV)/.test ## the tests of native/ with errors of memory, undefined behaviour and races found
+	@$(BIN)/python -m tests.native.sanitizers
+	$(BIN)/pytest -n auto --sanitizer=address $(NATIVE_TESTS) $(ARGS)
+	$(BIN)/pytest -n auto --sanitizer=thread $(NATIVE_TESTS) $(ARGS)
 
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
 	$(BIN)/pytest tests/e2e $(ARGS)
@@ -78,4 +84,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test e2e glibc bench-core bench-races cuda-functions lint format image wheel clean
+.PHONY: help demo build test test-sanitized e2e glibc bench-core bench-races cuda-functions lint format image wheel clean

@@ -100,7 +100,7 @@ nvmlShutdown()
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="making a PID namespace needs root")
 def test_a_process_in_a_container_has_another_pid_outside_and_none_beside(machine: Machine) -> None:
-    unshare = ("unshare", "--pid", "--fork", "--kill-child")
+    unshare = ("unshare", "--pid", "--mount-proc", "--fork", "--kill-child")
     with running(machine, "start()\ncall('cuMemAlloc', GIB)\nassert os.getpid() == 1", *unshare) as wrapper:
         children = Path(f"/proc/{wrapper.pid}/task/{wrapper.pid}/children").read_text()
         assert run_nvml(machine, LIST) == [[int(children), GIB]]

@@ -28,7 +28,8 @@ static void be_child(struct share *share) {
 int main(int count, char **arguments) {
     if (count != 2)
         return 2;
-    struct share *share = open_share(arguments[1]);
+    static struct share *share; /* static: LeakSanitizer looks for what is still referred to */
+    share = open_share(arguments[1]);
     share_take(share, 1000, 1000);
     print("parent", share);
     if (fork() == 0)

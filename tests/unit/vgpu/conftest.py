@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from hami_dra.sim import Machine, create_machine, simulated_gpus
+from tests.native.sanitizers import Sanitizer
 from tests.unit.vgpu.container import GIB, Container
 from tests.unit.vgpu.programs import compile_programs
 
 
 @pytest.fixture(scope="session")
-def programs() -> Path:
+def programs(sanitizer: Sanitizer | None) -> Path:
     """The folder of the compiled test programs."""
-    return compile_programs()
+    return compile_programs(sanitizer)
 
 
 @pytest.fixture

@@ -24,6 +24,11 @@ NOT_FOUND = 500
 _DEADLINE_S = 60
 
 
+def preload(*libraries: Path) -> str:
+    """A value of LD_PRELOAD: what these tests are run with, then the libraries."""
+    return ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), *map(str, libraries)])
+
+
 class Client:
     """A running tests/native/core/client.c, which does what it is told."""
 
@@ -132,7 +137,7 @@ class Container:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CUDA_", "HAMI_", "LD_"))}
         ours = {
             "LD_LIBRARY_PATH": f"{self.machine.library_dir}:{self.programs}",
-            "LD_PRELOAD": str(lib("libvgpu.so")),
+            "LD_PRELOAD": preload(lib("libvgpu.so")),
         }
         if self.shares.exists():
             ours["HAMI_DRA_SHARES"] = str(self.shares)

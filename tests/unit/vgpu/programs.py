@@ -5,19 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.native.sanitizers import ROOT, Sanitizer
+
 SOURCES = ROOT / "tests/native/core"
-_PROGRAMS = ROOT / "build/tests/core"
 
 
-def compile_programs() -> Path:
+def compile_programs(sanitizer: Sanitizer | None = None) -> Path:
     """The folder of the compiled programs; whoever comes first compiles them, others wait."""
-    _PROGRAMS.mkdir(parents=True, exist_ok=True)
-    with (_PROGRAMS / ".lock").open("w") as lock:
+    folder = (sanitizer.folder if sanitizer else ROOT / "build") / "tests/core"
+    compiler = f"SANITIZE={sanitizer.flags}" if sanitizer else f"ZIGCC={sys.executable} -m ziglang cc"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        compiler = f"ZIGCC={sys.executable} -m ziglang cc"
-        made = subprocess.run(
-            ["make", "-s", "-C", SOURCES, f"OUT={_PROGRAMS}", compiler], capture_output=True, text=True
-        )
+        made = subprocess.run(["make", "-s", "-C", SOURCES, f"OUT={folder}", compiler], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
-    return _PROGRAMS
+    return folder

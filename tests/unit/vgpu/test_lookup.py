@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.native import lib
-from tests.unit.vgpu.container import GIB, NOT_FOUND, Container
+from tests.unit.vgpu.container import GIB, NOT_FOUND, Container, preload
 
 OURS = "libvgpu.so"
 
@@ -39,7 +39,7 @@ def test_who_asks_the_driver_for_a_hooked_function_gets_ours(container: Containe
 
 @pytest.mark.parametrize("driver", [[], ["libcuda.so.1", "local"], ["libcuda.so.1", "global"]])
 def test_everything_else_is_answered_as_without_us(container: Container, driver: list[str]) -> None:
-    with_us, without_us = _answers(container, *driver), _answers(container, *driver, LD_PRELOAD="")
+    with_us, without_us = _answers(container, *driver), _answers(container, *driver, LD_PRELOAD=preload())
     ours = {question for question, answer in with_us.items() if answer == OURS}
     assert ours <= ({"handle", "default", "program", "next", "next-again"} if driver else set())
     for question in with_us.keys() - ours:
