@@ -74,11 +74,18 @@ static void settle(struct hami_slot *slot) {
     store(&slot->done, slot->seq);
 }
 
+/* A ledger that counts less than one of its slots was scribbled on: the slot alone is then told what fits. */
+static uint64_t room_for(const struct hami_slot *slot, struct hami_ledger seen, uint64_t limit) {
+    uint64_t held = ledger_held(slot);
+    uint64_t used = seen.used > held ? seen.used : held;
+    return used < limit ? limit - used : 0;
+}
+
 uint64_t ledger_take(struct hami_region *region, uint32_t slot, uint64_t at_least, uint64_t at_most, uint64_t limit) {
     struct hami_slot *mine = &region->slots[slot];
     for (;;) {
         struct hami_ledger seen = look(region);
-        uint64_t room = seen.used < limit ? limit - seen.used : 0;
+        uint64_t room = room_for(mine, seen, limit);
         uint64_t bytes = at_most < room ? at_most : room;
         if (bytes == 0 || bytes < at_least) {
             withdraw(mine);
@@ -98,7 +105,7 @@ uint64_t ledger_give(struct hami_region *region, uint32_t slot, uint64_t at_most
     uint64_t bytes = at_most < held ? at_most : held;
     if (bytes == 0)
         return 0;
-    announce(mine, -(int64_t)bytes);
+    announce(mine, (int64_t)(0 - bytes)); /* any number may stand in a slot that was scribbled on */
     for (;;) {
         struct hami_ledger seen = look(region);
         /* A ledger that holds less than one of its slots was scribbled on: it must not wrap around. */

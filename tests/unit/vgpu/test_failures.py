@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hami_dra.shares.region import ABI
+from hami_dra.shares import region as region_layout
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
 LEDGER_OFFSET, LEDGER_SIZE = 64, 16  # of a region: native/abi/share.h
@@ -52,7 +52,7 @@ BROKEN_REGIONS: dict[str, Callable[[Path], None]] = {
     "empty": _cut_to(0),
     "other magic": _corrupt(0),
     "newer abi": _corrupt(8),
-    "older abi": _corrupt(8, bytes([ABI - 1])),
+    "older abi": _corrupt(8, bytes([region_layout.ABI - 1])),
     "other slot count": _corrupt(12),
     "folder": _replace_by_folder,
     "pipe": _replace_by_pipe,
@@ -147,6 +147,19 @@ def test_a_ledger_that_a_tenant_scribbled_on_neither_crashes_nor_wraps(container
     assert client.release(key) == SUCCESS
     assert client.info() == (GIB, GIB)
     assert client.allocate(GIB)[0] == SUCCESS
+
+
+def test_no_lie_in_a_region_gives_a_process_more_than_the_limit(container: Container) -> None:
+    share = container.grant(0, GIB)
+    client = container.client()
+    assert client.allocate(600 * MIB)[0] == SUCCESS
+    with (container.folder(share) / "region").open("r+b") as file:
+        os.pwrite(file.fileno(), (601 * MIB).to_bytes(8, "little"), 64)  # the ledger: someone else holds some
+        dead = region_layout.SLOT.pack(0, 0, 0, 0, 2**63, 0, 0, 1, 0)
+        os.pwrite(file.fileno(), dead, region_layout.SLOTS_OFFSET + 7 * region_layout.SLOT.size)
+    assert client.allocate(GIB)[0] == OUT_OF_MEMORY
+    assert client.allocate(424 * MIB)[0] == SUCCESS
+    assert container.used_on(0) == GIB
 
 
 def test_the_log_says_why_once_and_only_if_asked(container: Container) -> None:
