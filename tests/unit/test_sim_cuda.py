@@ -410,8 +410,8 @@ def test_without_a_state_there_is_no_driver(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "damage"),
-    [(0, b"other"), (8, b"\xff"), (12, b"\xff\xff\xff\xff")],
-    ids=["magic", "version", "gpu count"],
+    [(0, b"other"), (8, b"\xff"), (12, b"\xff\xff\xff\xff"), (32, b"5" * 32), (64, b"\xff\xff"), (72, b"G" * 48)],
+    ids=["magic", "version", "gpu count", "driver version", "slots seen", "uuid"],
 )
 def test_a_state_of_another_layout_is_refused(machine: Machine, offset: int, damage: bytes) -> None:
     with machine.state.open("r+b") as state:

@@ -28,9 +28,20 @@ bool machine_root(const char *path, char *root, size_t size) {
     return true;
 }
 
+static bool ends(const char *text, size_t size) {
+    return memchr(text, '\0', size) != NULL;
+}
+
 static bool is_state(const struct sim_state *state) {
-    return memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) == 0 && state->version == SIM_VERSION &&
-           state->gpu_count <= SIM_MAX_GPUS;
+    if (memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) != 0 || state->version != SIM_VERSION ||
+        state->gpu_count > SIM_MAX_GPUS || atomic_load(&state->slots_seen) > SIM_MAX_SLOTS ||
+        !ends(state->driver_version, sizeof(state->driver_version)))
+        return false;
+    for (unsigned i = 0; i < state->gpu_count; i++)
+        if (!ends(state->gpus[i].uuid, sizeof(state->gpus[i].uuid)) ||
+            !ends(state->gpus[i].name, sizeof(state->gpus[i].name)))
+            return false;
+    return true;
 }
 
 enum machine_status machine_open(struct machine *machine, const char *path, bool write) {
