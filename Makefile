@@ -29,8 +29,11 @@ test: build $(VENV)/.test ## unit and integration tests
 
 test-sanitized: build $(VENV)/.test ## the tests of native/ with errors of memory, undefined behaviour and races found
 	@$(BIN)/python -m tests.native.sanitizers
-	$(BIN)/pytest -n auto --sanitizer=address $(NATIVE_TESTS) $(ARGS)
+	$(BIN)/pytest -n auto --sanitizer=address $(NATIVE_TESTS) tests/native/fuzz $(ARGS)
 	$(BIN)/pytest -n auto --sanitizer=thread $(NATIVE_TESTS) $(ARGS)
+
+fuzz: build $(VENV)/.test ## look for inputs that crash the parsers and the region's reader (ARGS="SECONDS [TARGET…]")
+	@$(BIN)/python -m tests.native.fuzz $(ARGS)
 
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
 	$(BIN)/pytest tests/e2e $(ARGS)
@@ -84,4 +87,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized e2e glibc bench-core bench-races cuda-functions lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-races cuda-functions lint format image wheel clean
