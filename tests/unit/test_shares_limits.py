@@ -39,6 +39,7 @@ def test_keys_of_a_newer_plugin_are_passed_over() -> None:
         (TEXT.replace("4096", "4g"), "memory is '4g', not a number"),
         (TEXT.replace("4096", "-1"), "memory is '-1', not a number"),
         (TEXT.replace("30", "³"), "cores is '³', not a number"),
+        (TEXT.replace("4096", "9" * 5000), "memory is '9+', not a number"),
         (TEXT.replace("version 1", "version 2"), "version 2 is not known"),
         (TEXT + "cores 100\n", "cores stands twice"),
     ],

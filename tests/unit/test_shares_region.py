@@ -1,3 +1,4 @@
+import fcntl
 import os
 import struct
 import subprocess
@@ -5,8 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hami_dra.shares import ProcessUse, read_use, region
 
@@ -48,6 +52,14 @@ def living_owner(path: Path, index: int) -> Iterator[subprocess.Popen[str]]:
             yield owner
         finally:
             owner.kill()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """All slots are someone's, as far as the kernel knows."""
+    with path.open("r+b") as file:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        yield
 
 
 def offsets(layout: struct.Struct, names: list[str]) -> dict[str, int]:
@@ -116,6 +128,21 @@ def test_region_cut_short_in_a_slot_is_read_as_far_as_it_goes(path: Path) -> Non
     os.truncate(path, region.SLOTS_OFFSET + region.SLOT.size + 1)
     with living_owner(path, 0):
         assert [process.used for process in read_use(path)] == [GIB]
+
+
+@given(st.dictionaries(st.integers(0, region.SIZE), st.binary(min_size=1, max_size=64)), st.integers(0, region.SIZE))
+def test_nothing_that_a_tenant_can_write_stops_the_reader(pieces: dict[int, bytes], size: int) -> None:
+    with NamedTemporaryFile() as file:
+        path = Path(file.name)
+        path.write_bytes(region.empty())
+        for offset, piece in pieces.items():
+            os.pwrite(file.fileno(), piece, offset)
+        os.truncate(path, size)
+        with locked(path):
+            assert region.is_in_use(path)
+            assert all(0 <= process.used < 2**64 and process.pid > 0 for process in read_use(path))
+        region.is_intact(path)
+        region.raise_generation(path)
 
 
 def test_raising_the_generation_changes_nothing_else(path: Path) -> None:

@@ -30,11 +30,11 @@ def parse_spec(text: bytes) -> CdiSpec:
     if text.lstrip().startswith(b"{"):
         try:
             return msgspec.json.decode(text, type=CdiSpec)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise CdiSpecError(str(error)) from error
     import yaml  # takes as long to import as all of this package, and most nodes never need it
 
     try:
         return msgspec.convert(yaml.safe_load(text), CdiSpec)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except Exception as error:  # PyYAML lets out whatever its conversions raise: of a date with month 13, a ValueError
         raise CdiSpecError(str(error)) from error

@@ -6,6 +6,7 @@ from typing import Self
 from .share import Share
 
 _VERSION = "1"
+_MOST_DIGITS = 19  # libvgpu.so takes no number beyond 63 bits
 _KEYS = ("version", "gpu", "memory", "cores", "policy")
 
 
@@ -54,6 +55,6 @@ class Limits:
 
 
 def _number(key: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise LimitsError(f"limits: {key} is {text!r}, not a number")
     return int(text)
