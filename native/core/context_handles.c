@@ -42,7 +42,7 @@ bool context_handles_keep(struct allocation allocation) {
     struct context *context = NULL;
     if (DRIVER(cuCtxGetCurrent)(&current) == CUDA_SUCCESS)
         context = find_or_add(current);
-    if (context != NULL && allocations_add(&context->allocations, allocation))
+    if (context != NULL && allocations_add(&context->allocations, &allocation))
         return true;
     gpu_give_back(allocation.gpu, allocation.bytes);
     return false;
@@ -62,7 +62,7 @@ CUresult context_handles_freed(struct allocation allocation, struct allocations 
     if (result == CUDA_SUCCESS)
         gpu_give_back(allocation.gpu, allocation.bytes);
     else if (allocation.gpu != NULL)
-        (void)allocations_add(table, allocation); /* it has room: the entry has just been taken out */
+        (void)allocations_add(table, &allocation); /* it has room: the entry has just been taken out */
     return result;
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.native import lib
-from tests.unit.vgpu.programs import ROOT
+from tests.native.sanitizers import ROOT
 
 OLDEST_GLIBC = (2, 17)
 MACHINES = {"x86_64": "62", "aarch64": "183"}  # EM_X86_64, EM_AARCH64
