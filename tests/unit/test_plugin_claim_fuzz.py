@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hami_dra.gpu import Gpu
@@ -113,6 +113,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(each, (*path, key))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_claims_with_anything_anywhere(data: st.DataObject) -> None:
     claim = copy.deepcopy(data.draw(st.sampled_from(SOUND), label="claim"))
@@ -135,6 +136,7 @@ def test_claims_with_anything_anywhere(data: st.DataObject) -> None:
     check(json.dumps(claim).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_answers_that_are_no_claims(answer: bytes) -> None:
     assert prepared(answer) is None

@@ -118,6 +118,7 @@ def found(devices: list[dict[str, Any]], by_folder: dict[str, Limits]) -> dict[i
     return limits
 
 
+@settings(deadline=None)
 @given(POD, st.data())
 def test_container_has_what_its_claims_say_and_no_more(pod: list[list[Wish]], data: st.DataObject) -> None:
     wishes: list[Wish] = []
@@ -135,13 +136,14 @@ def test_container_has_what_its_claims_say_and_no_more(pod: list[list[Wish]], da
     assert found(devices, by_folder) == expected(wishes)
 
 
+@settings(deadline=None)
 @given(WISHES, st.lists(WISHES, max_size=3))
 def test_share_is_not_moved_by_its_neighbours(wish: Wish, others: list[Wish]) -> None:
     (alone,) = shares(allocated(0, [wish]))
     assert shares(allocated(0, [wish, *others]))[0] == alone
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(WISHES, min_size=1, max_size=3), min_size=1, max_size=3))
 def test_files_are_those_of_the_last_allocation_however_it_came_about(allocations: list[list[Wish]]) -> None:
     steps = list(enumerate(allocations))

@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,15 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.fixture
-async def idle_node(tmp_path: Path, machine: Machine) -> AsyncIterator[Node]:
+async def idle_node(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> AsyncIterator[Node]:
     """A node on which the plugin has not been started."""
-    registry = tmp_path / "registry"
+    # Short, whatever the test's name: sockets lie in it.
+    folder = tmp_path_factory.mktemp("node")
+    registry = folder / "registry"
     registry.mkdir()
     async with ApiServer() as api, KubeClient.from_url(api.url) as kube, Kubelet(registry) as kubelet:
         api.add_node(NAME)
-        node = Node(tmp_path, machine, api, kube, kubelet)
+        node = Node(folder, machine, api, kube, kubelet)
         try:
             yield node
         finally:
