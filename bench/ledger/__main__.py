@@ -41,7 +41,11 @@ def kills(count: Annotated[int, typer.Option(min=1, help="How many processes are
         native = native_waits_ns(container, _NATIVE_NEWCOMERS)
         campaign = KillCampaign(container, container.grant(0, LIMIT))
         for done in range(0, count, _KILLS_BETWEEN_CHECKS):
-            campaign.run(min(_KILLS_BETWEEN_CHECKS, count - done))
+            batch = min(_KILLS_BETWEEN_CHECKS, count - done)
+            try:
+                campaign.run(batch)
+            except AssertionError as error:
+                raise SystemExit(f"after {done + batch} kills the accounts are not exact") from error
     print(f"{count} kills: accounts exact at each of {-(-count // _KILLS_BETWEEN_CHECKS)} checks")
     print(f"first allocation of {len(campaign.waits_ns)} newcomers: {_waits(campaign.waits_ns)}")
     print(f"first allocation of {len(native)} processes without libvgpu.so: {_waits(native)}")
