@@ -42,9 +42,21 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 @pytest.fixture(scope="session")
-def nursery(library: Path, plan: Plan) -> Iterator[Nursery]:
+def inventory_reader(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
+    """Says what the plugin's own program says of the machine's GPUs, without the start of Python that this takes."""
+    folder = tmp_path_factory.mktemp("inventory")
+    asked = subprocess.run([sys.executable, "-m", "hami_dra.gpu", machine.root], capture_output=True, check=True)
+    (folder / "answer").write_bytes(asked.stdout)
+    (folder / "reader").write_text(f"#!/bin/sh\nexec /bin/cat '{folder}/answer'\n")
+    (folder / "reader").chmod(0o755)
+    return folder / "reader"
+
+
+@pytest.fixture(scope="session")
+def nursery(library: Path, plan: Plan, inventory_reader: Path) -> Iterator[Nursery]:
     """Where the plugins of all tests come from."""
-    nursery = Nursery(os.environ | {"PATH": "/nonexistent", "LD_PRELOAD": str(library), "EFFECTS_PLAN": str(plan.path)})
+    environment = os.environ | {"PATH": "/nonexistent", "LD_PRELOAD": str(library), "EFFECTS_PLAN": str(plan.path)}
+    nursery = Nursery(environment, inventory_reader)
     yield nursery
     nursery.close()
 

@@ -38,11 +38,14 @@ class Newborn:
 
 
 class Nursery:
-    """All plugins that are born in here have this environment and whatever it preloads."""
+    """All plugins that are born in here have this environment and whatever it preloads.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    `inventory_reader` is the program that they start where they would have another Python ask NVML.
+    """
+
+    def __init__(self, environment: Mapping[str, str], inventory_reader: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, inventory_reader],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -78,6 +81,7 @@ def _be_plugin(flags: Sequence[str], log: str) -> None:
     null, written = os.open(os.devnull, os.O_RDWR), os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for descriptor, file in ((0, null), (1, null), (2, written)):
         os.dup2(file, descriptor)
+    sys.executable = sys.argv[1]
     sys.argv[1:] = flags
     sys.exit(main())
 
