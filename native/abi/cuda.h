@@ -41,6 +41,7 @@ typedef enum CUresult {
 
 typedef int CUdevice;
 typedef uint64_t CUdeviceptr;
+typedef unsigned int CUdeviceptr_v1; /* of the functions without suffix, from before 64-bit device addresses */
 typedef uint64_t CUmemGenericAllocationHandle;
 typedef struct CUctx_st *CUcontext;
 typedef struct CUstream_st *CUstream;

@@ -5,8 +5,6 @@
 #include "abi/cuda.h"
 #include "abi/nvml.h"
 
-typedef unsigned int CUdeviceptr_v1; /* of the functions without suffix, from before 64-bit device addresses */
-
 enum library { LIBRARY_CUDA, LIBRARY_NVML, LIBRARY_COUNT };
 
 #define RESULT_CUDA CUresult

@@ -435,7 +435,8 @@ PROC_ADDRESSES: dict[tuple[str, int, int], tuple[int, str | None, int]] = {
     ("cuCtxCreate", 11040, 0): (0, "cuCtxCreate_v3", FOUND),
     ("cuCtxCreate", 13000, 0): (0, "cuCtxCreate_v4", FOUND),
     ("cuMemAlloc", 13000, 0): (0, "cuMemAlloc_v2", FOUND),
-    ("cuMemAlloc", 3000, 0): (0, None, TOO_OLD),
+    ("cuMemAlloc", 3000, 0): (0, "cuMemAlloc", FOUND),
+    ("cuMemAllocManaged", 5050, 0): (0, None, TOO_OLD),
     ("cuMemAlloc_v2", 13000, 0): (0, None, UNKNOWN),
     ("cuNoSuchThing", 13000, 0): (0, None, UNKNOWN),
     ("cuMemAllocAsync", 11010, 0): (0, None, TOO_OLD),
@@ -477,7 +478,7 @@ def test_the_older_proc_address_has_no_status_and_fails_instead(machine: Machine
         + """
 found = ctypes.c_void_p()
 ask = lambda name, version: library.cuGetProcAddress(name, ctypes.byref(found), version, ctypes.c_uint64(0))
-show([ask(b"cuMemAlloc", 3020), ask(b"cuMemAlloc", 3000), ask(b"cuNoSuchThing", 3020)])
+show([ask(b"cuMemAlloc", 3020), ask(b"cuMemAlloc", 1000), ask(b"cuNoSuchThing", 3020)])
 """,
     )
     assert seen == [0, 500, 500]  # CUDA_ERROR_NOT_FOUND

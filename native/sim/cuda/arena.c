@@ -129,6 +129,14 @@ CUdeviceptr arena_address(const struct block *block) {
     return (CUdeviceptr)base + ((uint64_t)i << region_bits) + ((uint64_t)(block - regions[i].blocks) << (SMALLEST + i));
 }
 
+CUdeviceptr_v1 arena_name(const struct block *block) {
+    return (CUdeviceptr_v1)((arena_address(block) - (CUdeviceptr)base) >> SMALLEST) + 1;
+}
+
+CUdeviceptr arena_address_of_name(CUdeviceptr name) {
+    return name == 0 || name > UINT32_MAX ? name : (CUdeviceptr)base + ((name - 1) << SMALLEST);
+}
+
 bool arena_contains(CUdeviceptr address) {
     return base != NULL && (address - (CUdeviceptr)base) >> region_bits < REGIONS;
 }

@@ -41,6 +41,12 @@ struct block *arena_find(CUdeviceptr address);
 
 CUdeviceptr arena_address(const struct block *block);
 
+/* The block's name in 32 bits, for the entry points of CUDA 2, whose addresses have no more. */
+CUdeviceptr_v1 arena_name(const struct block *block);
+
+/* The address of the block that a name means; what is too large for a name is an address itself. */
+CUdeviceptr arena_address_of_name(CUdeviceptr name);
+
 /* Gives the block pages, zeroed; they are real only once they are written. */
 bool arena_back(struct block *block);
 

@@ -86,6 +86,7 @@ static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block
         return CUDA_ERROR_NOT_INITIALIZED;
     if (pointer == 0)
         return CUDA_SUCCESS;
+    pointer = arena_address_of_name(pointer);
     struct block *block = arena_find(pointer);
     if (block == NULL || arena_address(block) != pointer)
         return CUDA_ERROR_INVALID_VALUE;
@@ -175,7 +176,7 @@ CUresult cuMemGetAddressRange_v2(CUdeviceptr *range, size_t *size, CUdeviceptr p
 CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdeviceptr pointer) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
-    struct block *block = arena_find(pointer);
+    struct block *block = arena_find(arena_address_of_name(pointer));
     enum block_kind kind = block == NULL ? BLOCK_FREE : (enum block_kind)atomic_load(&block->kind);
     if (value == NULL || kind == BLOCK_FREE)
         return CUDA_ERROR_INVALID_VALUE;

@@ -117,6 +117,25 @@ CUresult cuStreamGetPriority_ptsz(CUstream stream, int *priority) {
     return get_priority(stream_or_own(stream), priority);
 }
 
+static CUresult get_context(CUstream stream, CUcontext *context) {
+    CUcontext own;
+    CUresult result = stream_context(stream, &own);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (context == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *context = own;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetCtx(CUstream stream, CUcontext *context) {
+    return get_context(stream, context);
+}
+
+CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context) {
+    return get_context(stream_or_own(stream), context);
+}
+
 CUresult cuStreamQuery(CUstream stream) {
     CUcontext context;
     return stream_context(stream, &context);

@@ -4,7 +4,7 @@
  * has served it since CUDA `since` (13000 is 13.0), unless a later row of that name does. `stream` is LEGACY or, for
  * the variants whose default stream is the thread's own, PER_THREAD. Versions are those of NVIDIA's cudaTypedefs.h.
  *
- * The 32-bit entry points of CUDA 2 (cuMemAlloc without _v2, …) are left out: no address here fits them.
+ * Of the 32-bit entry points of CUDA 2, the copies and fills are left out.
  */
 #ifndef HAMI_SIM_TABLE_H
 #define HAMI_SIM_TABLE_H
@@ -26,6 +26,7 @@
     ROW(cuDeviceGetName, cuDeviceGetName, 2000, LEGACY, (char *name, int size, CUdevice device)) \
     ROW(cuDeviceGetUuid, cuDeviceGetUuid, 9020, LEGACY, (CUuuid *uuid, CUdevice device)) \
     ROW(cuDeviceGetUuid, cuDeviceGetUuid_v2, 11040, LEGACY, (CUuuid *uuid, CUdevice device)) \
+    ROW(cuDeviceTotalMem, cuDeviceTotalMem, 2000, LEGACY, (unsigned int *bytes, CUdevice device)) \
     ROW(cuDeviceTotalMem, cuDeviceTotalMem_v2, 3020, LEGACY, (size_t *bytes, CUdevice device)) \
     ROW(cuDeviceGetAttribute, cuDeviceGetAttribute, 2000, LEGACY, (int *value, CUdevice_attribute attribute, CUdevice device)) \
     ROW(cuDeviceComputeCapability, cuDeviceComputeCapability, 2000, LEGACY, (int *major, int *minor, CUdevice device)) \
@@ -63,12 +64,16 @@
     ROW(cuCtxSynchronize, cuCtxSynchronize, 2000, LEGACY, (void)) \
     ROW(cuCtxSynchronize, cuCtxSynchronize_v2, 13000, LEGACY, (CUcontext context)) \
     \
+    ROW(cuMemGetInfo, cuMemGetInfo, 2000, LEGACY, (unsigned int *free, unsigned int *total)) \
     ROW(cuMemGetInfo, cuMemGetInfo_v2, 3020, LEGACY, (size_t *free, size_t *total)) \
+    ROW(cuMemAlloc, cuMemAlloc, 2000, LEGACY, (CUdeviceptr_v1 *pointer, unsigned int size)) \
     ROW(cuMemAlloc, cuMemAlloc_v2, 3020, LEGACY, (CUdeviceptr *pointer, size_t size)) \
+    ROW(cuMemAllocPitch, cuMemAllocPitch, 2000, LEGACY, (CUdeviceptr_v1 *pointer, unsigned int *pitch, unsigned int width, unsigned int height, unsigned int element)) \
     ROW(cuMemAllocPitch, cuMemAllocPitch_v2, 3020, LEGACY, (CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element)) \
     ROW(cuMemAllocManaged, cuMemAllocManaged, 6000, LEGACY, (CUdeviceptr *pointer, size_t size, unsigned int flags)) \
     ROW(cuMemAllocAsync, cuMemAllocAsync, 11020, LEGACY, (CUdeviceptr *pointer, size_t size, CUstream stream)) \
     ROW(cuMemAllocAsync, cuMemAllocAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr *pointer, size_t size, CUstream stream)) \
+    ROW(cuMemFree, cuMemFree, 2000, LEGACY, (CUdeviceptr_v1 pointer)) \
     ROW(cuMemFree, cuMemFree_v2, 3020, LEGACY, (CUdeviceptr pointer)) \
     ROW(cuMemFreeAsync, cuMemFreeAsync, 11020, LEGACY, (CUdeviceptr pointer, CUstream stream)) \
     ROW(cuMemFreeAsync, cuMemFreeAsync_ptsz, 11020, PER_THREAD, (CUdeviceptr pointer, CUstream stream)) \
@@ -148,6 +153,8 @@
     ROW(cuStreamCreateWithPriority, cuStreamCreateWithPriority, 5050, LEGACY, (CUstream *stream, unsigned int flags, int priority)) \
     ROW(cuStreamDestroy, cuStreamDestroy, 2000, LEGACY, (CUstream stream)) \
     ROW(cuStreamDestroy, cuStreamDestroy_v2, 4000, LEGACY, (CUstream stream)) \
+    ROW(cuStreamGetCtx, cuStreamGetCtx, 9020, LEGACY, (CUstream stream, CUcontext *context)) \
+    ROW(cuStreamGetCtx, cuStreamGetCtx_ptsz, 9020, PER_THREAD, (CUstream stream, CUcontext *context)) \
     ROW(cuStreamGetFlags, cuStreamGetFlags, 5050, LEGACY, (CUstream stream, unsigned int *flags)) \
     ROW(cuStreamGetFlags, cuStreamGetFlags_ptsz, 7000, PER_THREAD, (CUstream stream, unsigned int *flags)) \
     ROW(cuStreamGetPriority, cuStreamGetPriority, 5050, LEGACY, (CUstream stream, int *priority)) \

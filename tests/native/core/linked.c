@@ -41,7 +41,7 @@ int main(int count, char **arguments) {
         show_error("handle-error");
         show("handle-unhooked", dlsym(driver, "cuInit"));
         show("handle-version", dlvsym(driver, NAME, "ANY"));
-        show("handle-absent", dlsym(driver, "cuMemAlloc"));
+        show("handle-absent", dlsym(driver, "cuMemCreate"));
         show_error("handle-absent-error");
     }
     show("default", dlsym(RTLD_DEFAULT, NAME));

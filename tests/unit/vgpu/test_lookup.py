@@ -37,11 +37,15 @@ def test_who_asks_the_driver_for_a_hooked_function_gets_ours(container: Containe
         assert answers["next"] == answers["next-again"] == OURS
 
 
-@pytest.mark.parametrize("driver", [[], ["libcuda.so.1", "local"], ["libcuda.so.1", "global"]])
+ASKED_OF_THE_DRIVER = {"handle", "handle-version", "handle-absent", "default", "program", "next", "next-again"}
+
+
+@pytest.mark.parametrize("driver", [[], ["libcuda.so.1", "local"], ["libcuda.so.1", "global"], ["{oldest}", "local"]])
 def test_everything_else_is_answered_as_without_us(container: Container, driver: list[str]) -> None:
+    driver = [word.format(oldest=container.programs / "oldest/libcuda.so.1") for word in driver]
     with_us, without_us = _answers(container, *driver), _answers(container, *driver, LD_PRELOAD=preload())
     ours = {question for question, answer in with_us.items() if answer == OURS}
-    assert ours <= ({"handle", "default", "program", "next", "next-again"} if driver else set())
+    assert ours <= (ASKED_OF_THE_DRIVER if driver else set())
     for question in with_us.keys() - ours:
         assert with_us[question] == without_us[question], question
     assert with_us["foreign"] == "libforeign.so"
@@ -69,6 +73,23 @@ def test_a_second_driver_gives_nothing(container: Container, tmp_path: Path, how
     assert answers == {"found": OURS, "called": str(NOT_FOUND), "other": "libcuda.so.1"}
 
 
+def test_a_function_that_the_driver_lacks_is_not_offered(container: Container) -> None:
+    answers = _answers(container, str(container.programs / "oldest/libcuda.so.1"), "local")
+    assert (answers["handle"], answers["handle-absent"]) == (OURS, "-")
+
+
+@pytest.mark.parametrize("driver", [[], ["oldest/libcuda.so.1"]])
+def test_a_call_of_what_the_driver_lacks_fails_and_crashes_nothing(container: Container, driver: list[str]) -> None:
+    """As in a program that was linked to a newer driver; the oldest one has nothing but cuMemAlloc_v2."""
+    done = container.run(container.programs / "absent", *(container.programs / path for path in driver))
+    assert done.returncode == 0
+    missing = {"CUDA": "500", "NVML": "13"}
+    expected = [f"{row[0]} {row[2]} {missing[row[0]]}" for row in _table(container)]
+    if driver:
+        expected[expected.index("CUDA cuMemAlloc_v2 500")] = "CUDA cuMemAlloc_v2 3"
+    assert done.stdout.splitlines() == expected
+
+
 PROC_ADDRESSES = """
 import ctypes, json, sys
 
@@ -91,7 +112,8 @@ def test_cu_get_proc_address_answers_exactly_what_was_asked(container: Container
     questions = {
         ("cuMemAlloc", 3020, LEGACY): (["cuMemAlloc_v2"], FOUND),
         ("cuMemAlloc", 13000, PER_THREAD): (["cuMemAlloc_v2"], FOUND),
-        ("cuMemAlloc", 3000, LEGACY): ([], TOO_OLD),
+        ("cuMemAlloc", 3000, LEGACY): (["cuMemAlloc"], FOUND),
+        ("cuMemAllocManaged", 5050, LEGACY): ([], TOO_OLD),
         ("cuMemAllocAsync", 12000, LEGACY): (["cuMemAllocAsync"], FOUND),
         ("cuMemAllocAsync", 12000, PER_THREAD): (["cuMemAllocAsync_ptsz"], FOUND),
         ("cuMemAllocAsync", 11010, PER_THREAD): ([], TOO_OLD),
