@@ -347,6 +347,24 @@ typedef enum CUpointer_attribute {
     CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE = 17,
 } CUpointer_attribute;
 
+/* Memory of other programming interfaces. */
+typedef struct CUextMemory_st *CUexternalMemory;
+
+typedef enum CUexternalMemoryHandleType {
+    CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD = 1,
+} CUexternalMemoryHandleType;
+
+typedef struct CUDA_EXTERNAL_MEMORY_HANDLE_DESC {
+    CUexternalMemoryHandleType type;
+    union {
+        int fd;
+        void *pointers[2]; /* of the types that only Windows and NvSciBuf have */
+    } handle;
+    unsigned long long size;
+    unsigned int flags;
+    unsigned int reserved[16];
+} CUDA_EXTERNAL_MEMORY_HANDLE_DESC;
+
 /* cuGetProcAddress. */
 #define CU_GET_PROC_ADDRESS_DEFAULT                   0u
 #define CU_GET_PROC_ADDRESS_LEGACY_STREAM             1u

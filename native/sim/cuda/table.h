@@ -120,6 +120,9 @@
     ROW(cuMemUnmap, cuMemUnmap, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
     ROW(cuMemSetAccess, cuMemSetAccess, 10020, LEGACY, (CUdeviceptr pointer, size_t size, const CUmemAccessDesc *access, size_t count)) \
     \
+    ROW(cuImportExternalMemory, cuImportExternalMemory, 10000, LEGACY, (CUexternalMemory *memory, const CUDA_EXTERNAL_MEMORY_HANDLE_DESC *description)) \
+    ROW(cuDestroyExternalMemory, cuDestroyExternalMemory, 10000, LEGACY, (CUexternalMemory memory)) \
+    \
     ROW(cuMemcpy, cuMemcpy, 4000, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
     ROW(cuMemcpy, cuMemcpy_ptds, 7000, PER_THREAD, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
     ROW(cuMemcpyAsync, cuMemcpyAsync, 4000, LEGACY, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream)) \
