@@ -12,6 +12,8 @@ import pytest
 from hami_dra.native import lib
 from tests.native.sanitizers import ROOT
 
+pytestmark = pytest.mark.not_sanitized(reason="it is about the build that is shipped")
+
 OLDEST_GLIBC = (2, 17)
 MACHINES = {"x86_64": "62", "aarch64": "183"}  # EM_X86_64, EM_AARCH64
 

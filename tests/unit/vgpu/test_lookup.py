@@ -57,12 +57,14 @@ def _loading(container: Container, how: str, path: Path, **environment: str) -> 
     return dict(line.split() for line in done.stdout.splitlines())
 
 
+@pytest.mark.not_sanitized(reason="the sanitizer refuses RTLD_DEEPBIND")
 def test_a_library_loaded_with_rtld_deepbind_gets_ours(container: Container) -> None:
     plugin = container.programs / "libplugin.so"
     assert _loading(container, "deepbind", plugin) == {"linked": OURS, "looked-up": OURS}
     assert OURS not in _loading(container, "deepbind", plugin, LD_PRELOAD="").values()
 
 
+@pytest.mark.not_sanitized(reason="the sanitizer cannot be loaded into a second namespace")
 @pytest.mark.parametrize("how", ["namespace", "copy"])
 def test_a_second_driver_gives_nothing(container: Container, tmp_path: Path, how: str) -> None:
     """Its memory would not be held: what we hook of it is not found."""
