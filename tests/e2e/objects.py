@@ -11,12 +11,12 @@ Object = dict[str, Any]
 
 def claim(name: str, requests: Mapping[str, Mapping[str, Any]], *, different_gpus: bool = False) -> Object:
     """A ResourceClaim; `requests` gives each request's name and capacities, e.g. {"a": {"memory": "4Gi"}}."""
-    return _object("ResourceClaim", name, claim_spec(requests, different_gpus=different_gpus))
+    return new_object("ResourceClaim", name, claim_spec(requests, different_gpus=different_gpus))
 
 
 def template(name: str, requests: Mapping[str, Mapping[str, Any]]) -> Object:
     """A ResourceClaimTemplate."""
-    return _object("ResourceClaimTemplate", name, {"spec": claim_spec(requests)})
+    return new_object("ResourceClaimTemplate", name, {"spec": claim_spec(requests)})
 
 
 def claim_spec(requests: Mapping[str, Mapping[str, Any]], *, different_gpus: bool = False) -> Object:
@@ -33,12 +33,12 @@ def claim_spec(requests: Mapping[str, Mapping[str, Any]], *, different_gpus: boo
 
 def bare_pod(name: str, containers: Sequence[Object], **spec: Any) -> Object:
     """A pod that runs its containers once."""
-    return _object("Pod", name, {"containers": list(containers), "restartPolicy": "Never", **spec})
+    return new_object("Pod", name, {"containers": list(containers), "restartPolicy": "Never", **spec})
 
 
 def pod(name: str, *args: str, claim: str | None = None, template: str | None = None, **spec: Any) -> Object:
     """A pod that runs gpu-client with `args` on the GPUs of a claim, or of a claim of its own from a template."""
-    return _object("Pod", name, _pod_spec(args, claim, template) | spec)
+    return new_object("Pod", name, _pod_spec(args, claim, template) | spec)
 
 
 def container(name: str, *args: str, claims: Sequence[str] = ("gpu",), **spec: Any) -> Object:
@@ -56,7 +56,7 @@ def pod_claim(name: str, claim: str | None = None, template: str | None = None) 
 def job(name: str, completions: int, parallelism: int, *args: str, template: str) -> Object:
     """A Job whose pods each run gpu-client with `args` on a claim from a template; one that fails ends it."""
     spec = {"template": {"spec": _pod_spec(args, None, template)}, "backoffLimit": 0}
-    return _object("Job", name, spec | {"completions": completions, "parallelism": parallelism})
+    return new_object("Job", name, spec | {"completions": completions, "parallelism": parallelism})
 
 
 def _pod_spec(args: Sequence[str], claim: str | None, template: str | None) -> Object:
@@ -64,6 +64,7 @@ def _pod_spec(args: Sequence[str], claim: str | None, template: str | None) -> O
     return {"containers": [container("main", *args)], "resourceClaims": claims, "restartPolicy": "Never"}
 
 
-def _object(kind: str, name: str, spec: Object) -> Object:
+def new_object(kind: str, name: str, spec: Object) -> Object:
+    """An object of a kind; what is not known here by its API group is of resource.k8s.io."""
     version = {"Pod": "v1", "Job": "batch/v1"}.get(kind, "resource.k8s.io/v1")
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
