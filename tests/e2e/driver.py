@@ -50,6 +50,11 @@ class Driver:
         pods = self._cluster.get("pods", f"--namespace={NAMESPACE}", "--sort-by=.metadata.creationTimestamp")["items"]
         return str(pods[-1]["metadata"]["name"])
 
+    def is_ready(self) -> bool:
+        """Whether the plugin is registered with the kubelet, as the kubelet's last probe said."""
+        pod = self._cluster.get("pod", self.pod(), f"--namespace={NAMESPACE}")
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"]["conditions"])
+
     def restarts(self) -> int:
         """How often the plugin's container was restarted."""
         return restarts_of(self._cluster.get("pod", self.pod(), f"--namespace={NAMESPACE}"))

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.e2e.workspace import Workspace
 
 STAY = ("--stay", "show")
 TENTH = {"gpu": {"cores": 10, "memory": "1Gi"}}
-SECONDS_BETWEEN_KILLS = (1.0, 4.0)  # less than a start takes under load, and more
+LONGEST_LIFE = 3.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +53,26 @@ def test_pods_start_while_the_driver_is_upgraded(workspace: Workspace, driver: D
 
 def test_200_pods_start_while_the_driver_is_killed(workspace: Workspace, driver: Driver) -> None:
     workspace.create(template("tenth", TENTH), job("starts", 200, 8, "limit", "1024", template="tenth"))
-    random_seconds = random.Random(6)
-    kills = 0
     with ThreadPoolExecutor(1) as executor:
         complete = executor.submit(workspace.wait_until_complete, "starts", 900)
-        while not complete.done():
-            kills += driver.kill()
-            try:
-                complete.result(timeout=random_seconds.uniform(*SECONDS_BETWEEN_KILLS))
-            except TimeoutError:
-                continue
+        kills = _kill_until(complete, driver)
+        complete.result()
     print(f"{kills} kills during 200 starts")
     assert kills >= 10
     assert driver.restarts() >= 10
     driver.wait_until_ready()
+
+
+def _kill_until(complete: "Future[None]", driver: Driver) -> int:
+    """Kill the plugin again and again, now while it starts and now while it serves; returns how often."""
+    moments = random.Random(6)
+    kills = 0
+    while not complete.done():
+        if kills % 2 == 0:  # if it were always killed at its start, no pod would ever come to run
+            wait_for("the driver", lambda: driver.is_ready() or complete.done(), 60, driver.report)
+        wait([complete], timeout=moments.uniform(0, LONGEST_LIFE))
+        kills += driver.kill()
+    return kills
 
 
 def test_kubelet_restart(cluster: LocalCluster, workspace: Workspace, driver: Driver) -> None:

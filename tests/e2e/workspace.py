@@ -39,7 +39,9 @@ class Workspace:
     def wait_until_complete(self, job: str, seconds: int) -> None:
         """Wait until all pods of a Job have ended well; says what it came to when one does not."""
         try:
-            self.kubectl("wait", "--for=condition=Complete", f"--timeout={seconds}s", f"job/{job}")
+            self.kubectl(
+                "wait", "--for=condition=Complete", f"--timeout={seconds}s", f"job/{job}", seconds=seconds + 10
+            )
         except Failed as failed:
             raise Failed(f"{failed}\n{self.report()}") from None
 
@@ -82,9 +84,9 @@ class Workspace:
         """The object, or list of objects, that `kubectl get ARGS` names."""
         return self._cluster.get(f"--namespace={self.namespace}", *args)
 
-    def kubectl(self, *args: str, stdin: str = "") -> str:
+    def kubectl(self, *args: str, stdin: str = "", seconds: float = 120) -> str:
         """Run kubectl in the namespace."""
-        return self._cluster.kubectl(f"--namespace={self.namespace}", *args, stdin=stdin)
+        return self._cluster.kubectl(f"--namespace={self.namespace}", *args, stdin=stdin, seconds=seconds)
 
     def report(self) -> str:
         """What helps to see why something in it does not come."""

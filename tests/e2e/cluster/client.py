@@ -49,9 +49,9 @@ class Cluster:
         except Failed as failed:
             return str(failed)
 
-    def kubectl(self, *args: str, stdin: str = "") -> str:
+    def kubectl(self, *args: str, stdin: str = "", seconds: float = 120) -> str:
         """Run kubectl and return its output."""
-        return self.run("kubectl", *args, stdin=stdin)
+        return self.run("kubectl", *args, stdin=stdin, seconds=seconds)
 
     def helm(self, *args: str) -> str:
         """Run helm and return its output."""
