@@ -99,3 +99,24 @@ def test_a_share_of_every_gpu(workspace: Workspace, driver: Driver) -> None:
     workspace.create(every, pod("user", *STAY, claim="every"))
     workspace.wait_until_ready("user")
     assert list(memory_shown(workspace, "user").values()) == [1024] * len(driver.gpus())
+
+
+def test_a_whole_gpu_has_nothing_between_it_and_its_driver(workspace: Workspace, driver: Driver) -> None:
+    workspace.create(claim("whole", {"gpu": {}}), pod("user", *STAY, claim="whole"))
+    workspace.wait_until_ready("user")
+    assert list(memory_shown(workspace, "user").values()) == [16384]
+    assert workspace.python("user", "import os; print(os.path.exists('/etc/ld.so.preload'))") == "False\n"
+
+
+def test_a_monitor_sees_all_gpus_and_what_their_shares_use(workspace: Workspace, driver: Driver) -> None:
+    watched = {"gpu": {"cores": 100, "memory": "15Gi"}}
+    monitor = claim("monitor", {"gpus": {"cores": 1, "memory": "1Mi"}})
+    monitor["spec"]["devices"]["requests"][0]["exactly"] |= {"adminAccess": True, "allocationMode": "All"}
+    workspace.kubectl("label", "namespace", workspace.namespace, "resource.kubernetes.io/admin-access=true")
+    workspace.create(claim("watched", watched), pod("tenant", "--stay", "allocate", "1024", claim="watched"))
+    workspace.create(monitor, pod("monitor", *STAY, claim="monitor"))
+    workspace.wait_until_ready("tenant", "monitor")
+    assert memory_shown(workspace, "monitor") == dict.fromkeys(memory_shown(workspace, "monitor"), 16384)
+    assert len(memory_shown(workspace, "monitor")) == len(driver.gpus())
+    shares = workspace.python("monitor", "import os; print(os.listdir('/run/hami-dra/node/shares'))")
+    assert workspace.claim("watched")["metadata"]["uid"] in shares

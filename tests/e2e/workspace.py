@@ -80,6 +80,10 @@ class Workspace:
         """What another gpu-client says, run in a pod's container with `args`."""
         return _parse(self.kubectl("exec", pod, f"--container={container}", "--", "gpu-client", *args).splitlines())
 
+    def python(self, pod: str, program: str) -> str:
+        """What a Python program prints that is run in a pod."""
+        return self.kubectl("exec", pod, "--", "python3", "-c", program)
+
     def get(self, *args: str) -> Any:
         """The object, or list of objects, that `kubectl get ARGS` names."""
         return self._cluster.get(f"--namespace={self.namespace}", *args)
