@@ -18,6 +18,7 @@ from hami_dra.kubeletplugin import ClaimError, ClaimLocks, ClaimRef
 from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.apiserver.kinds import RESOURCE_SLICE
 from hami_dra.local.kubelet import Kubelet
+from hami_dra.plugin.status_reports import StatusReports
 from hami_dra.plugin.sweep import Sweeper
 from hami_dra.shares import ClaimFiles, Share, ShareFolders, SpecFiles
 from hami_dra.sim import Machine, create_machine, simulated_gpus
@@ -287,7 +288,7 @@ async def test_sweep_reads_the_folders_once_and_gives_up_at_once_without_an_api_
         )
         (folder / "share.json").write_bytes(msgspec.json.encode(identity))
     async with ApiServer() as api, KubeClient.from_url(api.url) as kube:
-        sweeper = Sweeper(kube, files, ClaimLocks(), tmp_path / "lib")
+        sweeper = Sweeper(kube, files, ClaimLocks(), StatusReports(kube, NAME), tmp_path / "lib")
         await api.__aexit__()
         await sweeper.sweep()
         assert caplog.text.count("stays for now") == 1

@@ -15,10 +15,11 @@ from .errors import (
     KubeError,
     NotFound,
 )
-from .meta import ObjectMeta, ObjectReference, OwnerReference
+from .meta import Condition, ObjectMeta, ObjectReference, OwnerReference
 from .publisher import SlicePublisher
 from .quantity import Quantity, QuantityError
 from .resource import (
+    AllocatedDeviceStatus,
     AllocationResult,
     CapacityRange,
     CapacityRequestPolicy,
@@ -37,6 +38,7 @@ from .resource import (
     ExactDeviceRequest,
     OpaqueDeviceConfiguration,
     ResourceClaim,
+    ResourceClaimConsumerReference,
     ResourceClaimSpec,
     ResourceClaimStatus,
     ResourcePool,
@@ -48,11 +50,13 @@ from .watch import WatchEvent
 __all__ = [
     "Access",
     "AccessError",
+    "AllocatedDeviceStatus",
     "AllocationResult",
     "ApiUnavailable",
     "CapacityRange",
     "CapacityRequestPolicy",
     "CapacityRequirements",
+    "Condition",
     "Conflict",
     "Device",
     "DeviceAllocationConfiguration",
@@ -83,6 +87,7 @@ __all__ = [
     "Quantity",
     "QuantityError",
     "ResourceClaim",
+    "ResourceClaimConsumerReference",
     "ResourceClaimSpec",
     "ResourceClaimStatus",
     "ResourcePool",

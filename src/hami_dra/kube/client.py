@@ -71,6 +71,14 @@ class KubeClient:
         """Write a claim's status; raises Conflict when the claim is not the version that was read."""
         return await self._objects.update(CLAIMS, claim, subresource="status")
 
+    async def apply_claim_status(self, claim: ResourceClaim, field_manager: str) -> ResourceClaim:
+        """Have a claim's status say what this one says, beside what others wrote into it (server-side apply).
+
+        What `field_manager` applied before and is not in it any more goes. Raises Conflict when the claim has another
+        UID than the one that is given here.
+        """
+        return await self._objects.apply(CLAIMS, claim, field_manager, subresource="status")
+
     async def delete_claim(self, namespace: str, name: str) -> None:
         """Delete a claim."""
         await self._objects.delete(CLAIMS, name, namespace)

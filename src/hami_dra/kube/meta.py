@@ -1,6 +1,7 @@
 """What every Kubernetes object has: metadata, owners and references to other objects."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -37,6 +38,16 @@ class ObjectMeta(Fields, frozen=True):
     annotations: dict[str, str] = msgspec.field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()
     deletion_timestamp: datetime | None = None
+
+
+class Condition(Fields, frozen=True):
+    """One thing that is so, or is not, of an object or a part of one, and since when."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    last_transition_time: datetime
 
 
 class ObjectReference(Fields, frozen=True):

@@ -51,6 +51,23 @@ class Objects:
         path = kind.path(meta.namespace, meta.name, subresource)
         return decode(kind.type, await self.transport.request("PUT", path, asked, body=encode(wanted)), asked)
 
+    async def apply(self, kind: Kind[T], wanted: T, field_manager: str, *, subresource: str) -> T:
+        """Have a part of an object say what `wanted` says, whoever else wrote it, and return it as it was stored.
+
+        What `field_manager` applied before and no longer wants goes; what others wrote beside it stays.
+        """
+        meta = wanted.metadata
+        asked = f"patch {kind.plural}/{subresource} {_full_name(meta.namespace, meta.name)}"
+        answer = await self.transport.request(
+            "PATCH",
+            kind.path(meta.namespace, meta.name, subresource),
+            asked,
+            params={"fieldManager": field_manager, "force": "true"},
+            body=encode(wanted),
+            content_type="application/apply-patch+yaml",
+        )
+        return decode(kind.type, answer, asked)
+
     async def delete(self, kind: Kind[T], name: str, namespace: str = "") -> None:
         """Delete an object."""
         asked = f"delete {kind.plural} {_full_name(namespace, name)}"

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .meta import Fields, ObjectMeta, version_field
+from .meta import Condition, Fields, ObjectMeta, version_field
 from .quantity import Quantity
 
 
@@ -179,10 +179,35 @@ class AllocationResult(Fields, frozen=True):
     devices: DeviceAllocationResult = DeviceAllocationResult()
 
 
+class ResourceClaimConsumerReference(Fields, frozen=True):
+    """Who may use a claim, in its namespace: `resource` is `pods` for a pod."""
+
+    resource: str
+    name: str
+    uid: str
+    api_group: str = ""
+
+
+class AllocatedDeviceStatus(Fields, frozen=True):
+    """What a driver has to say of one device, or share of one, that a claim was given.
+
+    The API server writes `null` where another driver gave no conditions.
+    """
+
+    driver: str
+    pool: str
+    device: str
+    share_id: str | None = msgspec.field(default=None, name="shareID")
+    conditions: tuple[Condition, ...] | None = None
+    data: dict[str, Any] | None = None
+
+
 class ResourceClaimStatus(Fields, frozen=True):
-    """What a claim was given, if it was."""
+    """What a claim was given, if it was, who may use it, and what the drivers of its devices say of them."""
 
     allocation: AllocationResult | None = None
+    reserved_for: tuple[ResourceClaimConsumerReference, ...] = ()
+    devices: tuple[AllocatedDeviceStatus, ...] = ()
 
 
 class ResourceClaim(Fields, frozen=True, tag_field="kind", tag="ResourceClaim"):

@@ -36,10 +36,18 @@ class Transport:
         await self._session.close()
 
     async def request(
-        self, method: str, path: str, asked: str, *, params: Mapping[str, str] = {}, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        asked: str,
+        *,
+        params: Mapping[str, str] = {},
+        body: bytes | None = None,
+        content_type: str = "application/json",
     ) -> bytes:
         """Make a request and return the body of the answer; `asked` names it in errors."""
-        async with self._answer(method, path, asked, params, body, self._timeout) as response:
+        headers = {"Content-Type": content_type} if body is not None else {}
+        async with self._answer(method, path, asked, params, body, self._timeout, headers) as response:
             return await response.read()
 
     async def watch(self, path: str, asked: str, *, params: Mapping[str, str]) -> AsyncIterator[bytes]:
@@ -63,10 +71,10 @@ class Transport:
         params: Mapping[str, str],
         body: bytes | None,
         limits: aiohttp.ClientTimeout,
+        headers: Mapping[str, str] = {},
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
         if token := self._access.token():
-            headers["Authorization"] = f"Bearer {token}"
+            headers = {**headers, "Authorization": f"Bearer {token}"}
         try:
             async with self._session.request(
                 method,

@@ -18,6 +18,7 @@ from .options import Options, parse_options
 from .prepare import ClaimPreparer
 from .publication import Publication
 from .slices import devices
+from .status_reports import StatusReports
 from .sweep import Sweeper
 
 _log = logging.getLogger(__name__)
@@ -45,9 +46,10 @@ async def _run(options: Options) -> None:
     collector = ShareCollector(files.folders, lambda: watch.node.gpus.values())
     async with _kube_client(options) as kube:
         publication = Publication(kube, options.node_name)
+        reports = StatusReports(kube, options.node_name)
         plugin = KubeletPlugin(
             DRIVER_NAME,
-            ClaimPreparer(kube, watch, files),
+            ClaimPreparer(kube, watch, files, reports),
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
@@ -63,7 +65,8 @@ async def _run(options: Options) -> None:
                 jobs = [
                     tasks.create_task(publication.run()),
                     tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
-                    tasks.create_task(Sweeper(kube, files, locks, options.install_dir).run()),
+                    tasks.create_task(Sweeper(kube, files, locks, reports, options.install_dir).run()),
+                    tasks.create_task(reports.run()),
                 ]
                 await stop.wait()
                 for job in jobs:

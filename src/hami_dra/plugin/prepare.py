@@ -8,15 +8,17 @@ from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
 from .node_watch import NodeWatch
+from .status_reports import StatusReports
 
 
 class ClaimPreparer:
     """The driver's half of the kubelet's calls. Preparing asks the API server for one claim, and nothing else."""
 
-    def __init__(self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles) -> None:
+    def __init__(self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles, reports: StatusReports) -> None:
         self._kube = kube
         self._watch = watch
         self._files = files
+        self._reports = reports
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
         """Lay out a claim's share folders and CDI spec as its allocation is now. Raises ClaimError."""
@@ -27,6 +29,7 @@ class ClaimPreparer:
             self._files.ensure(shares, node.edits)
         except (OSError, DamagedRegionError) as error:
             raise ClaimError(f"the claim's files cannot be made: {error}") from error
+        self._reports.prepared(found, shares)
         return [_prepared(share) for share in shares]
 
     async def unprepare(self, claim: ClaimRef) -> None:
@@ -35,6 +38,7 @@ class ClaimPreparer:
             self._files.remove(claim.uid)
         except OSError as error:
             raise ClaimError(f"the claim's files cannot be removed: {error}") from error
+        self._reports.unprepared(claim)
 
     async def _read(self, claim: ClaimRef) -> ResourceClaim:
         # A claim can be allocated anew under the same UID, so only the API server's present answer counts.

@@ -10,6 +10,7 @@ from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, NotFound, Resou
 from hami_dra.kubeletplugin import ClaimLocks
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share, remove_tree, shares_in
 
+from .status_reports import StatusReports
 from .versions import collect_versions
 
 _log = logging.getLogger(__name__)
@@ -20,10 +21,13 @@ _INTERVAL_SECONDS = 600
 class Sweeper:
     """Asks the API server for each claim that has files here; what no claim accounts for goes."""
 
-    def __init__(self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks, install_dir: Path) -> None:
+    def __init__(
+        self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks, reports: StatusReports, install_dir: Path
+    ) -> None:
         self._kube = kube
         self._files = files
         self._locks = locks
+        self._reports = reports
         self._install_dir = install_dir
 
     async def run(self) -> None:
@@ -64,7 +68,12 @@ class Sweeper:
             claim = await self._kube.get_claim(shares[0].claim_namespace, shares[0].claim_name)
         except NotFound:
             return False
-        return claim.metadata.uid == claim_uid and any(_holds(claim, share) for share in shares)
+        if claim.metadata.uid != claim_uid:
+            return False
+        held = [share for share in shares if _holds(claim, share)]
+        if held and self._files.is_usable(claim_uid, paths):
+            self._reports.prepared(claim, held)  # for a plugin that ended before it had written this
+        return bool(held)
 
 
 def _holds(claim: ResourceClaim, share: Share) -> bool:

@@ -8,8 +8,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from .claim_status import Applied, without_deallocated
 from .gate import drop_consumable_capacity
 from .kinds import KINDS, NODE, RESOURCE_CLAIM, RESOURCE_SLICE, Kind
+from .permission import Permission, permissions_for
 from .refusal import Refusal
 from .store import Matches, Object, Store
 
@@ -22,21 +24,28 @@ _LARGEST_SLICE = 128
 class ApiServer:
     """Serves nodes, events, device classes, slices and claims on `url` while the context is entered.
 
-    Without `consumable_capacity` it behaves like a real one whose feature gate of that name is off. Where a `token` is
-    set it must come with each request. It listens on the loopback interface, on any free port where none is named.
-    Entered again it is the same server after a restart: same address, same objects.
+    Without `consumable_capacity` or `device_status` it behaves like a real one whose feature gate DRAConsumableCapacity
+    or DRAResourceClaimDeviceStatus is off. Where a `token` is set it must come with each request. It listens on the
+    loopback interface, on any free port where none is named. Entered again it is the same server after a restart: same
+    address, same objects. `asked` is what requests needed permission for so far, `refused` what no role allows.
     """
 
     def __init__(self, *, consumable_capacity: bool = True, port: int = 0) -> None:
         self.store = Store()
         self.url = ""
         self.consumable_capacity = consumable_capacity
+        self.device_status = True
         self.token: str | None = None
+        self.asked: set[Permission] = set()
+        self.refused: set[Permission] = set()
+        self._applied = Applied()
         self._port = port
 
     async def __aenter__(self) -> Self:
         """Begin to listen."""
-        app = web.Application(middlewares=[_answer_refusals, self._authenticate], client_max_size=_LARGEST_BODY)
+        app = web.Application(
+            middlewares=[_answer_refusals, self._authenticate, self._authorize], client_max_size=_LARGEST_BODY
+        )
         for kind in KINDS:
             self._add_routes(app.router, kind)
         # Watches never end by themselves, so there is nothing to wait for; aiohttp takes 0 for no timeout at all.
@@ -61,6 +70,16 @@ class ApiServer:
             raise Refusal(401, "Unauthorized", "Unauthorized")
         return await handler(request)
 
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        for needed in permissions_for(request.method, request.path, is_watch="watch" in request.query):
+            self.asked.add(needed)
+            if needed in self.refused:
+                raise Refusal(
+                    403, "Forbidden", f"cannot {needed.verb} resource {needed.resource!r} in API group {needed.group!r}"
+                )
+        return await handler(request)
+
     def _add_routes(self, router: web.UrlDispatcher, kind: Kind) -> None:
         everywhere = f"{kind.root}/{kind.plural}"
         collection = f"{kind.root}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else everywhere
@@ -72,6 +91,7 @@ class ApiServer:
         router.add_delete(one, partial(self._delete, kind))
         if kind is RESOURCE_CLAIM:
             router.add_put(f"{one}/status", partial(self._replace_status, kind))
+            router.add_patch(f"{one}/status", partial(self._apply_status, kind))
 
     async def _list_or_watch(self, kind: Kind, request: web.Request) -> web.StreamResponse:
         matches = _matcher(request.query.get("fieldSelector", ""))
@@ -128,8 +148,18 @@ class ApiServer:
         wanted = await self._body(kind, request, with_status=True)
         version = {"resourceVersion": wanted["metadata"].get("resourceVersion")}
         current = self.store.get(kind, namespace, name)
-        changed = {**current, "metadata": current["metadata"] | version, "status": wanted.get("status", {})}
+        status = without_deallocated(wanted.get("status", {}))
+        changed = {**current, "metadata": current["metadata"] | version, "status": status}
         return web.json_response(self.store.replace(kind, namespace, name, changed))
+
+    async def _apply_status(self, kind: Kind, request: web.Request) -> web.Response:
+        """Apply `status.devices` of a claim from the server's side; nothing else of it can be applied."""
+        namespace, name = _namespace(request), request.match_info["name"]
+        wanted = await self._body(kind, request, with_status=True)
+        current = self.store.get(kind, namespace, name)
+        if self.device_status:
+            current["status"] = self._applied.merge(current, wanted, request.query["fieldManager"])
+        return web.json_response(self.store.replace(kind, namespace, name, current))
 
     async def _delete(self, kind: Kind, request: web.Request) -> web.Response:
         return web.json_response(self.store.delete(kind, _namespace(request), request.match_info["name"]))

@@ -1,0 +1,109 @@
+"""What a claim's status says of its shares."""
+
+from typing import Any
+
+from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
+from hami_dra.local.apiserver.permission import Permission
+from tests.integration.test_plugin.node import DRIVER, NAME, Node, share, until, whole
+
+
+def devices(node: Node, claim: ClaimRef) -> list[dict[str, Any]]:
+    """A claim's `status.devices`, as the API server has it."""
+    found = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
+    return list(found["status"].get("devices", []))
+
+
+async def test_prepared_claim_says_what_each_share_was_given_until_it_is_unprepared(node: Node) -> None:
+    results = share("small", 0), whole("large", 1)
+    claim = await node.claim("double", *results)
+    await node.prepared(claim)
+    await until(lambda: len(devices(node, claim)) == 2, "status of the claim")
+    small, large = devices(node, claim)
+    for device, result in ((small, results[0]), (large, results[1])):
+        assert [device[field] for field in ("driver", "pool", "device", "shareID")] == [
+            DRIVER,
+            NAME,
+            result.device,
+            result.share_id,
+        ]
+        (ready,) = device["conditions"]
+        assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "True", "Prepared")
+    assert small["data"] == {
+        "apiVersion": "hami.project-hami.io/v1alpha1",
+        "kind": "ShareStatus",
+        "gpuUUID": node.gpu_uuid("hami-gpu-0"),
+        "access": "limited",
+        "cores": 30,
+        "memory": "4Gi",
+    }
+    assert (
+        small["conditions"][0]["message"] == f"4Gi of the memory and 30 % of the cores of {node.gpu_uuid('hami-gpu-0')}"
+    )
+    assert large["conditions"][0]["message"] == f"all of {node.gpu_uuid('hami-gpu-1')}"
+    await node.unprepare(claim)
+    await until(lambda: devices(node, claim) == [], "nothing said of the claim")
+
+
+async def test_what_is_said_already_is_not_written_again(node: Node) -> None:
+    claim = await node.claim("single", share("gpu", 0))
+    await node.prepared(claim)
+    await until(lambda: devices(node, claim) != [], "status of the claim")
+    other = await node.claim("other", share("gpu", 0))
+    before = node.api.store.get(RESOURCE_CLAIM, "team", "single")
+    await node.prepared(claim)
+    await node.prepared(other)
+    await until(lambda: devices(node, other) != [], "status of a claim that was prepared later")
+    assert node.api.store.get(RESOURCE_CLAIM, "team", "single") == before
+
+
+async def test_other_drivers_have_their_say_beside_it(node: Node) -> None:
+    foreign = {"driver": "net.example.com", "pool": NAME, "device": "nic-0", "conditions": None}
+    claim = await node.claim("both", share("gpu", 0))
+    found = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
+    found["status"]["allocation"]["devices"]["results"].append({"request": "nic", **foreign})
+    found["status"]["devices"] = [foreign]
+    node.api.store.replace(RESOURCE_CLAIM, claim.namespace, claim.name, found)
+    await node.prepared(claim)
+    await until(lambda: [each["driver"] for each in devices(node, claim)] == [foreign["driver"], DRIVER], "both")
+    await node.unprepare(claim)
+    await until(lambda: devices(node, claim) == [foreign], "the other's alone")
+
+
+async def test_claim_is_prepared_while_its_status_cannot_be_written_and_that_is_made_up_for(node: Node) -> None:
+    node.api.refused = {Permission("patch", "resource.k8s.io", "resourceclaims/status")}
+    claim = await node.claim("single", share("gpu", 0))
+    await node.prepared(claim)
+    await until(lambda: "status.devices is tried again later" in node.log.read_text(), "a warning")
+    assert devices(node, claim) == []
+    await node.kill()
+    node.api.refused = set()
+    await node.start()
+    await until(lambda: devices(node, claim) != [], "status of the claim")
+
+
+async def test_cluster_without_the_feature_is_told_of_once(node: Node) -> None:
+    node.api.device_status = False
+    for name in ("one", "two"):
+        claim = await node.claim(name, share("gpu", 0))
+        await node.prepared(claim)
+    node.api.device_status = True
+    await node.prepared(await node.claim("three", share("gpu", 0)))
+    await until(lambda: devices(node, ClaimRef("team", "three", "")) != [], "status of the claim")
+    assert node.log.read_text().count("enable the feature gate DRAResourceClaimDeviceStatus") == 1
+
+
+async def test_claim_that_has_gone_is_let_go(node: Node) -> None:
+    claim = await node.claim("gone", share("gpu", 0))
+    await node.prepared(claim)
+    await until(lambda: devices(node, claim) != [], "status of the claim")
+    await node.kube.delete_claim(claim.namespace, claim.name)
+    again = await node.claim("gone", share("gpu", 0))
+    await node.prepared(again)
+    await node.unprepare(claim)
+    await until(lambda: devices(node, again) != [], "status of the claim that came after it")
+    other = await node.claim("other", share("gpu", 0))
+    await node.prepared(other)
+    await until(lambda: devices(node, other) != [], "status of another claim")
+    assert devices(node, again) != []
+    assert "later" not in node.log.read_text()
