@@ -11,6 +11,7 @@ from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
 from .endpoint import serve_endpoint
+from .events import ClaimEvents
 from .metrics import ShareCollector
 from .node import install_files
 from .node_watch import NodeWatch
@@ -47,9 +48,10 @@ async def _run(options: Options) -> None:
     async with _kube_client(options) as kube:
         publication = Publication(kube, options.node_name)
         reports = StatusReports(kube, options.node_name)
+        events = ClaimEvents(kube, options.node_name)
         plugin = KubeletPlugin(
             DRIVER_NAME,
-            ClaimPreparer(kube, watch, files, reports),
+            ClaimPreparer(kube, watch, files, reports, events),
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
@@ -67,6 +69,7 @@ async def _run(options: Options) -> None:
                     tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
                     tasks.create_task(Sweeper(kube, files, locks, reports, options.install_dir).run()),
                     tasks.create_task(reports.run()),
+                    tasks.create_task(events.run()),
                 ]
                 await stop.wait()
                 for job in jobs:

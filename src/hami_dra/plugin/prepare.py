@@ -7,6 +7,7 @@ from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
 from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
+from .events import ClaimEvents
 from .node_watch import NodeWatch
 from .status_reports import StatusReports
 
@@ -14,21 +15,23 @@ from .status_reports import StatusReports
 class ClaimPreparer:
     """The driver's half of the kubelet's calls. Preparing asks the API server for one claim, and nothing else."""
 
-    def __init__(self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles, reports: StatusReports) -> None:
+    def __init__(
+        self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles, reports: StatusReports, events: ClaimEvents
+    ) -> None:
         self._kube = kube
         self._watch = watch
         self._files = files
         self._reports = reports
+        self._events = events
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
         """Lay out a claim's share folders and CDI spec as its allocation is now. Raises ClaimError."""
         found = await self._read(claim)
-        node = self._watch.node
-        shares = shares_of(found, claim, node.name, node.gpus)
         try:
-            self._files.ensure(shares, node.edits)
-        except (OSError, DamagedRegionError) as error:
-            raise ClaimError(f"the claim's files cannot be made: {error}") from error
+            shares = self._lay_out(found, claim)
+        except ClaimError as error:
+            self._events.refused(claim, found, str(error))
+            raise
         self._reports.prepared(found, shares)
         return [_prepared(share) for share in shares]
 
@@ -39,6 +42,16 @@ class ClaimPreparer:
         except OSError as error:
             raise ClaimError(f"the claim's files cannot be removed: {error}") from error
         self._reports.unprepared(claim)
+        self._events.forget(claim.uid)
+
+    def _lay_out(self, found: ResourceClaim, claim: ClaimRef) -> tuple[Share, ...]:
+        node = self._watch.node
+        shares = shares_of(found, claim, node.name, node.gpus)
+        try:
+            self._files.ensure(shares, node.edits)
+        except (OSError, DamagedRegionError) as error:
+            raise ClaimError(f"the claim's files cannot be made: {error}") from error
+        return shares
 
     async def _read(self, claim: ClaimRef) -> ResourceClaim:
         # A claim can be allocated anew under the same UID, so only the API server's present answer counts.

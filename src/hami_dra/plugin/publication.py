@@ -3,20 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
 
-from hami_dra.kube import (
-    Device,
-    Event,
-    EventSource,
-    FieldsDropped,
-    KubeClient,
-    KubeError,
-    ObjectMeta,
-    ObjectReference,
-    SlicePublisher,
-)
+from hami_dra.kube import Conflict, Device, FieldsDropped, KubeClient, KubeError, ObjectReference, SlicePublisher
 from hami_dra.shares import DRIVER_NAME
+
+from .events import warning
 
 _log = logging.getLogger(__name__)
 
@@ -69,22 +61,10 @@ class Publication:
 
     async def _tell(self, message: str) -> None:
         """Post an Event on the node, where an administrator looks who misses its devices."""
-        now = datetime.now(UTC)
         try:
             node = await self._kube.get_node(self._node_name)
-            await self._kube.create_event(
-                Event(
-                    metadata=ObjectMeta(generate_name=f"{self._node_name}.", namespace="default"),
-                    involved_object=ObjectReference(
-                        api_version="v1", kind="Node", name=self._node_name, uid=node.metadata.uid
-                    ),
-                    reason="FeatureGateOff",
-                    message=message,
-                    type="Warning",
-                    source=EventSource(component=DRIVER_NAME, host=self._node_name),
-                    first_timestamp=now,
-                    last_timestamp=now,
-                )
-            )
+            about = ObjectReference(api_version="v1", kind="Node", name=self._node_name, uid=node.metadata.uid)
+            with suppress(Conflict):  # told by an earlier process
+                await self._kube.create_event(warning(about, "FeatureGateOff", message, self._node_name))
         except KubeError as error:
             _log.warning("no Event about it: %s", error)

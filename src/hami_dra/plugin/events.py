@@ -1,0 +1,96 @@
+"""Events: what a user must act on, told where they look, on the claim and on the pods that wait for it."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Never
+
+from hami_dra.kube import (
+    Conflict,
+    Event,
+    EventSource,
+    KubeClient,
+    KubeError,
+    ObjectMeta,
+    ObjectReference,
+    ResourceClaim,
+)
+from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.shares import DRIVER_NAME
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_MESSAGE = 1024
+_LONGEST_NAME = 253
+_MOST_WAITING = 256
+"""Events that wait for the API server; what is told beyond them is in the log, and in the kubelet's own event."""
+
+
+def warning(about: ObjectReference, reason: str, message: str, host: str) -> Event:
+    """An Event that tells of a problem; the same problem of the same object has the same Event's name."""
+    now = datetime.now(UTC)
+    digest = hashlib.sha256("\0".join((about.uid, reason, message)).encode()).hexdigest()[:16]
+    return Event(
+        metadata=ObjectMeta(
+            name=f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}",
+            namespace=about.namespace or "default",
+        ),
+        involved_object=about,
+        reason=reason,
+        message=message[:_LONGEST_MESSAGE],
+        type="Warning",
+        source=EventSource(component=DRIVER_NAME, host=host),
+        first_timestamp=now,
+        last_timestamp=now,
+    )
+
+
+class ClaimEvents:
+    """Tells of claims that are refused. The kubelet repeats its calls; the same news of a claim is told once."""
+
+    def __init__(self, kube: KubeClient, node_name: str) -> None:
+        self._kube = kube
+        self._node_name = node_name
+        self._waiting: asyncio.Queue[tuple[str, Event]] = asyncio.Queue(_MOST_WAITING)
+        self._told: dict[str, set[str]] = {}
+
+    def refused(self, ref: ClaimRef, claim: ResourceClaim, problem: str) -> None:
+        """Tell why a claim, as it was just read, cannot be prepared; nothing waits for it."""
+        told = self._told.setdefault(ref.uid, set())
+        # Names of files may have what UTF-8 has no bytes for.
+        message = f"claim {ref.name}: {problem}".encode(errors="replace").decode()
+        for about in _concerned(ref, claim):
+            event = warning(about, "ShareRefused", message, self._node_name)
+            if event.metadata.name not in told and not self._waiting.full():
+                told.add(event.metadata.name)
+                self._waiting.put_nowait((ref.uid, event))
+
+    def forget(self, claim_uid: str) -> None:
+        """No longer remember what was told of a claim that has ended on this node."""
+        self._told.pop(claim_uid, None)
+
+    async def run(self) -> Never:
+        """Post Events until cancelled. One that cannot be posted is told again with the next refusal."""
+        while True:
+            claim_uid, event = await self._waiting.get()
+            try:
+                await self._kube.create_event(event)
+            except Conflict:
+                continue  # an earlier process of this plugin has told it
+            except KubeError as error:
+                _log.warning("no Event about a refused claim: %s", error)
+                self._told.get(claim_uid, set()).discard(event.metadata.name)
+
+
+def _concerned(ref: ClaimRef, claim: ResourceClaim) -> Iterator[ObjectReference]:
+    """The claim, and the pods for which it is reserved."""
+    yield ObjectReference(
+        api_version=claim.api_version, kind="ResourceClaim", name=ref.name, namespace=ref.namespace, uid=ref.uid
+    )
+    for consumer in claim.status.reserved_for:
+        if (consumer.api_group, consumer.resource) == ("", "pods"):
+            yield ObjectReference(
+                api_version="v1", kind="Pod", name=consumer.name, namespace=ref.namespace, uid=consumer.uid
+            )
