@@ -51,6 +51,9 @@ bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills i
 cuda-functions: $(VENV)/.test ## write docs/cuda-functions.md: what is intercepted of cuda.h, and why the rest is not
 	$(BIN)/python -m tools.cuda_functions
 
+share-config: $(VENV)/.test ## write what is derived from the type ShareConfig: its JSON schema, the chart's checks
+	$(BIN)/python -m tools.share_config
+
 lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -87,4 +90,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-races cuda-functions lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-races cuda-functions share-config lint format image wheel clean

@@ -21,10 +21,18 @@ _UNKNOWN_FIELD = re.compile("Object contains unknown field `(.*)`")
 class ShareConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What can be said of a share beside its size; None leaves it to a configuration of less weight.
 
-    `log_level` is how much libvgpu.so writes to standard error, from 0 (why a GPU is closed) to 4.
+    `make share-config` derives the JSON schema in docs/, and the chart's checks at admission, from it.
     """
 
-    log_level: Annotated[int, msgspec.Meta(ge=0, le=4)] | None = None
+    log_level: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=0, le=4, description="How much libvgpu.so writes to standard error, from 0 (why a GPU is closed)."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class RequestsConfig(msgspec.Struct, frozen=True):

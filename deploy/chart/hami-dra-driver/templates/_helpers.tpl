@@ -11,3 +11,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "hami-dra-driver.driver" -}}
 hami-core-gpu.project-hami.io
 {{- end }}
+
+{{/* The node that the token of a service account is bound to, by its pod; none where that cannot be told. */}}
+{{- define "hami-dra-driver.nodeOfUser" -}}
+name: node
+expression: request.userInfo.?extra[?"authentication.kubernetes.io/node-name"][?0].orValue("")
+{{- end }}
