@@ -1,0 +1,55 @@
+"""The chart's role allows what the plugin asks of the API server, and nothing else."""
+
+import re
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM, RESOURCE_SLICE
+from hami_dra.local.apiserver.permission import Permission
+from tests.integration.test_plugin.node import Node, share, until
+
+TEMPLATES = Path(__file__).parents[3] / "deploy" / "chart" / "hami-dra-driver" / "templates"
+
+
+def allowed() -> set[Permission]:
+    """What the role in the chart allows, as the template has it before helm fills in the names."""
+    text = re.sub(r"\{\{.*?\}\}", "name", (TEMPLATES / "rbac.yaml").read_text())
+    (role,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "ClusterRole")
+    return {
+        Permission(verb, group, resource)
+        for rule in role["rules"]
+        for verb, group, resource in product(rule["verbs"], rule["apiGroups"], rule["resources"])
+    }
+
+
+def slices(node: Node) -> list[dict[str, Any]]:
+    return node.api.store.list(RESOURCE_SLICE, lambda _: True)
+
+
+async def test_role_allows_exactly_what_is_asked(idle_node: Node) -> None:
+    node = idle_node
+    claim = await node.claim("single", share("gpu", 0))
+    node.api.asked.clear()  # From here on, only the plugin talks to the API server.
+    node.api.consumable_capacity = False
+    await node.start()
+    await until(lambda: node.events() != [], "an Event")
+    node.api.consumable_capacity = True
+    await until(lambda: len(slices(node)) == 1, "a slice")
+    (published,) = slices(node)
+    await _follow_changes_of_slices(node, published)
+    await node.prepared(claim)
+    await until(lambda: "devices" in node.api.store.get(RESOURCE_CLAIM, "team", "single")["status"], "its status")
+    assert node.api.asked == allowed()
+
+
+async def _follow_changes_of_slices(node: Node, published: dict[str, Any]) -> None:
+    """Have somebody else write slices, and wait until they are as the plugin wants them."""
+    changed = published | {"spec": published["spec"] | {"devices": []}}
+    node.api.store.replace(RESOURCE_SLICE, "", published["metadata"]["name"], changed)
+    await until(lambda: all(len(each["spec"]["devices"]) == 2 for each in slices(node)), "the slice as it was")
+    another = published | {"metadata": {"name": "another"}}
+    node.api.store.create(RESOURCE_SLICE, "", another)
+    await until(lambda: len(slices(node)) == 1, "no slice but one")
