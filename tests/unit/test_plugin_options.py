@@ -14,15 +14,17 @@ def test_defaults_are_a_real_nodes_folders() -> None:
     assert options.plugin_dir == Path("/var/lib/kubelet/plugins/hami-core-gpu.project-hami.io")
     assert options.metrics_address == ("0.0.0.0", 9400)
     assert options.log_level == logging.INFO
+    assert options.tenants is None
 
 
 def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
     environment = {"NODE_NAME": "from-pod", "HAMI_DRA_CDI_DIR": "/from/environment", "HAMI_DRA_DRIVER_ROOT": "/driver"}
-    options = parse_options(["--cdi-dir", "/from/flag", "--metrics-address", "[::1]:0"], environment)
+    options = parse_options(["--cdi-dir", "/from/flag", "--metrics-address", "[::1]:0", "--tenants", "4"], environment)
     assert options.node_name == "from-pod"
     assert options.cdi_dir == Path("/from/flag")
     assert options.host_driver_root == Path("/driver")
     assert options.metrics_address == ("::1", 0)
+    assert options.tenants == 4
     assert options.pod_uid is None
     assert parse_options([], environment | {"POD_UID": "from-pod"}).pod_uid == "from-pod"
     assert parse_options([], environment | {"HAMI_DRA_NODE_NAME": "ours"}).node_name == "ours"
@@ -34,6 +36,8 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
         ([], "--node-name is missing"),
         (["--node-name", "n", "--metrics-address", "9400"], "'9400' is not HOST:PORT"),
         (["--node-name", "n", "--metrics-address", "host:99999"], "is not HOST:PORT"),
+        (["--node-name", "n", "--tenants", "0"], "'0' is not a number from 1 on"),
+        (["--node-name", "n", "--tenants", "few"], "'few' is not a number from 1 on"),
         (["--node-name", "n", "--log-level", "chatty"], "'chatty' is none of debug"),
         (["--node-name", "n", "--api-server", "http://a", "--kubeconfig", "/k"], "exclude each other"),
         (["--node", "n"], "unrecognized arguments: --node n"),

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hami_dra.gpu import Gpu
-from hami_dra.kube import DeviceAttribute
+from hami_dra.kube import DeviceAttribute, Quantity
+from hami_dra.local.capacity import Unfit, consumption
 from hami_dra.plugin.slices import device_name, devices
 
 MIB = 2**20
@@ -68,6 +69,16 @@ def test_capacities_obey_the_api_servers_rules(memory: int) -> None:
         for bound in (policy.default, policy.valid_range.max):
             assert bound == capacity.value
             assert (bound - policy.valid_range.min) % step == 0
+
+
+def test_cap_on_tenants_is_a_capacity_of_which_each_share_has_one() -> None:
+    (device,) = devices([GPU], tenants=2)
+    least = {"cores": Quantity(1), "memory": Quantity(MIB)}
+    assert consumption(least, device.capacity)["tenants"] == 1
+    assert consumption({}, device.capacity)["tenants"] == 1
+    assert device.capacity["tenants"].value == 2
+    with pytest.raises(Unfit, match="at most 1"):
+        consumption(least | {"tenants": Quantity(2)}, device.capacity)
 
 
 SEMVER = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")

@@ -5,15 +5,16 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
-from hami_dra.kube import AccessError, KubeClient
+from hami_dra.kube import AccessError, Device, KubeClient
 from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
 from .endpoint import serve_endpoint
 from .events import ClaimEvents
 from .metrics import ShareCollector
-from .node import install_files
+from .node import GpuNode, install_files
 from .node_watch import NodeWatch
 from .options import Options, parse_options
 from .prepare import ClaimPreparer
@@ -45,6 +46,10 @@ async def _run(options: Options) -> None:
     files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
     locks = ClaimLocks(options.plugin_dir)
     collector = ShareCollector(files.folders, lambda: watch.node.gpus.values())
+
+    def offered(node: GpuNode) -> Sequence[Device]:
+        return devices(node.gpus.values(), options.tenants)
+
     async with _kube_client(options) as kube:
         publication = Publication(kube, options.node_name)
         reports = StatusReports(kube, options.node_name)
@@ -61,12 +66,12 @@ async def _run(options: Options) -> None:
         async with endpoint:
             # Served meanwhile: GPUs that wake, or never answer, take longer than the kubelet waits for a sign of life.
             await watch.look()
-            publication.offer(devices(watch.node.gpus.values()))
+            publication.offer(offered(watch.node))
             async with plugin, asyncio.TaskGroup() as tasks:
                 _log.info("ready for the kubelet with %d GPUs", len(watch.node.gpus))
                 jobs = [
                     tasks.create_task(publication.run()),
-                    tasks.create_task(watch.run(lambda node: publication.offer(devices(node.gpus.values())))),
+                    tasks.create_task(watch.run(lambda node: publication.offer(offered(node)))),
                     tasks.create_task(Sweeper(kube, files, locks, reports, options.install_dir).run()),
                     tasks.create_task(reports.run()),
                     tasks.create_task(events.run()),

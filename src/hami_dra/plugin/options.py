@@ -25,6 +25,7 @@ class Options:
     plugin_dir: Path
     registry_dir: Path
     pod_uid: str | None
+    tenants: int | None
     metrics_address: tuple[str, int]
     log_level: int
     kubeconfig: Path | None
@@ -51,6 +52,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     flag("plugin-dir", _absolute, f"/var/lib/kubelet/plugins/{DRIVER_NAME}", "folder of the driver's socket")
     flag("registry-dir", _absolute, "/var/lib/kubelet/plugins_registry", "folder that the kubelet looks for drivers in")
     flag("pod-uid", str, environment.get("POD_UID"), "UID of this pod, for updates without a gap; POD_UID says it too")
+    flag("tenants", _count, None, "how many shares of a GPU there may be at a time (default: any number)")
     flag("metrics-address", _address, "0.0.0.0:9400", "where /metrics and /healthz are served")
     flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
     flag("kubeconfig", _absolute, None, "how to reach the API server (default: the pod's service account)")
@@ -91,6 +93,12 @@ class _Parser:
 
 def _absolute(text: str) -> Path:
     return Path(text).absolute()
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _address(text: str) -> tuple[str, int]:

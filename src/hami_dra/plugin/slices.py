@@ -8,6 +8,7 @@ from hami_dra.kube import CapacityRange, CapacityRequestPolicy, Device, DeviceAt
 
 _MIB = Quantity(2**20)
 _PERCENT = Quantity(1)
+_ONE = Quantity(1)
 _LONGEST_STRING = 64
 
 
@@ -21,19 +22,23 @@ def offered_memory(gpu: Gpu) -> int:
     return gpu.memory_bytes - gpu.memory_bytes % _MIB
 
 
-def devices(gpus: Iterable[Gpu]) -> tuple[Device, ...]:
-    """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler."""
-    return tuple(_device(gpu) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
+def devices(gpus: Iterable[Gpu], tenants: int | None = None) -> tuple[Device, ...]:
+    """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler.
+
+    `tenants` is how many shares of a GPU there may be at a time, any number where None.
+    """
+    return tuple(_device(gpu, tenants) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
 
 
-def _device(gpu: Gpu) -> Device:
+def _device(gpu: Gpu, tenants: int | None) -> Device:
     return Device(
         name=device_name(gpu),
         attributes={name: attribute for name, attribute in _attributes(gpu).items() if attribute},
         capacity={
             "cores": _shareable(Quantity(100), step=_PERCENT),
             "memory": _shareable(Quantity(offered_memory(gpu)), step=_MIB),
-        },
+        }
+        | ({"tenants": _places(tenants)} if tenants else {}),
         allow_multiple_allocations=True,
     )
 
@@ -58,6 +63,12 @@ def _shareable(offered: Quantity, step: Quantity) -> DeviceCapacity:
     """A capacity of which a claim may have any number of steps, all where it asks for none."""
     policy = CapacityRequestPolicy(default=offered, valid_range=CapacityRange(min=step, max=offered, step=step))
     return DeviceCapacity(value=offered, request_policy=policy)
+
+
+def _places(number: int) -> DeviceCapacity:
+    """A capacity of which each share has one, whatever its claim asks for."""
+    policy = CapacityRequestPolicy(default=_ONE, valid_values=(_ONE,))
+    return DeviceCapacity(value=Quantity(number), request_policy=policy)
 
 
 def _string(text: str | None) -> DeviceAttribute | None:

@@ -17,3 +17,9 @@ hami-core-gpu.project-hami.io
 name: node
 expression: request.userInfo.?extra[?"authentication.kubernetes.io/node-name"][?0].orValue("")
 {{- end }}
+
+{{- define "hami-dra-driver.gpus" -}}
+- cel:
+    expression: |-
+      device.driver == "hami-core-gpu.project-hami.io" && device.attributes["hami-core-gpu.project-hami.io"].type == "hami-gpu"
+{{- end }}
