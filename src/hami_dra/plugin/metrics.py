@@ -42,7 +42,7 @@ class ShareCollector(Collector):
 
     def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int]:
         folder = self._folders.path(share)
-        limits = Limits.parse((folder / LIMITS_FILE).read_text())
+        limits = Limits.parse((folder / LIMITS_FILE).read_bytes())
         in_use = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
         return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory))

@@ -105,7 +105,7 @@ def _contents(share: Share) -> Iterator[tuple[str, bytes, int]]:
 
 
 def _limits(share: Share) -> bytes:
-    return Limits.of(share).render().encode()
+    return Limits.of(share).render()
 
 
 def _identity(share: Share) -> bytes:

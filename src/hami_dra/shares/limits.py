@@ -5,8 +5,10 @@ from typing import Self
 
 from .share import Share
 
-_VERSION = "1"
-_MOST_DIGITS = 19  # libvgpu.so takes no number beyond 63 bits
+_VERSION = 1
+_LARGEST = 2**63 - 1  # of the numbers that libvgpu.so takes
+_SIZE = 4096  # bytes: a file as large as that, or a line as long as the next, is too much for libvgpu.so
+_LINE_SIZE = 256
 _KEYS = ("version", "gpu", "memory", "cores", "policy")
 
 
@@ -29,17 +31,22 @@ class Limits:
         return cls(gpu_uuid=share.gpu_uuid, memory=share.memory, cores=share.cores, policy="hard")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a `limits` file; keys that are not known here are a newer plugin's. Raises LimitsError."""
+    def parse(cls, content: bytes) -> Self:
+        """Read a `limits` file as libvgpu.so does, and nothing that it refuses; the UUID is not looked into.
+
+        Keys that are not known here are a newer plugin's, whatever their values. Raises LimitsError.
+        """
         values: dict[str, str] = {}
-        for line in text.splitlines():
-            key, _, value = line.partition(" ")
-            if key in values:
+        for line in _lines(content):
+            key, space, value = line.partition(" ")
+            if not space:
+                raise LimitsError(f"limits: {line!r} is not a key and a value")
+            if key in values and key in _KEYS:
                 raise LimitsError(f"limits: {key} stands twice")
             values[key] = value
         if missing := [key for key in _KEYS if not values.get(key)]:
             raise LimitsError(f"limits: {missing[0]} is missing")
-        if values["version"] != _VERSION:
+        if _number("version", values["version"]) != _VERSION:
             raise LimitsError(f"limits: version {values['version']} is not known, only {_VERSION}")
         return cls(
             gpu_uuid=values["gpu"],
@@ -48,13 +55,21 @@ class Limits:
             policy=values["policy"],
         )
 
-    def render(self) -> str:
+    def render(self) -> bytes:
         """Write it as libvgpu.so reads it."""
         values = (_VERSION, self.gpu_uuid, self.memory, self.cores, self.policy)
-        return "".join(f"{key} {value}\n" for key, value in zip(_KEYS, values, strict=True))
+        return "".join(f"{key} {value}\n" for key, value in zip(_KEYS, values, strict=True)).encode()
+
+
+def _lines(content: bytes) -> list[str]:
+    """The lines, each of which a newline ends. Bytes that are no text are kept: a newer key's value may have them."""
+    *lines, rest = content.split(b"\n")
+    if rest or b"\0" in content or len(content) >= _SIZE or any(len(line) >= _LINE_SIZE for line in lines):
+        raise LimitsError("limits: not whole lines of text")
+    return [line.decode(errors="surrogateescape") for line in lines]
 
 
 def _number(key: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) < _LINE_SIZE and int(text) <= _LARGEST):
         raise LimitsError(f"limits: {key} is {text!r}, not a number")
     return int(text)

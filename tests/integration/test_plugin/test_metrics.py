@@ -58,5 +58,14 @@ async def test_what_a_tenant_writes_into_its_region_is_not_believed(node: Node) 
     assert await metrics(node) == {}
 
 
+async def test_a_share_whose_limits_cannot_be_read_does_not_hide_the_others(node: Node) -> None:
+    broken, sound = await node.claim("broken", share("gpu", 0)), await node.claim("sound", share("gpu", 1))
+    await node.prepared(broken)
+    await node.prepared(sound)
+    (path,) = (path for path in node.files(broken) if path.name == "limits")
+    path.write_bytes(b"\xff\n")
+    assert {claim for _, claim, _ in await metrics(node)} == {"sound"}
+
+
 async def test_it_says_that_it_lives(node: Node) -> None:
     assert await node.get("/healthz") == "ok\n"

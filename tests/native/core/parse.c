@@ -14,9 +14,9 @@ static int print_number(bool (*parse)(const char *, uint64_t *), const char *tex
     return 0;
 }
 
-static int print_limits(const char *text) {
+static int print_limits(const char *(*read)(const char *, struct limits *), const char *text) {
     struct limits limits;
-    const char *problem = limits_parse(text, &limits);
+    const char *problem = read(text, &limits);
     if (problem != NULL) {
         puts(problem);
         return 1;
@@ -35,5 +35,7 @@ int main(int count, char **arguments) {
         return print_number(parse_bytes, text);
     if (strcmp(arguments[1], "number") == 0)
         return print_number(parse_number, text);
-    return print_limits(text);
+    if (strcmp(arguments[1], "limits-file") == 0)
+        return print_limits(limits_read, text);
+    return print_limits(limits_parse, text);
 }

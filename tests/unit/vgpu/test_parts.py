@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hami_dra.shares import region
+from hami_dra.shares import Limits, LimitsError, region
+from tests.native.sanitizers import ROOT
 
+LIMITS_CORPUS = sorted((ROOT / "tests/native/fuzz/corpus/limits").iterdir())
 GPU = "GPU-12345678-9abc-def0-1234-56789abcdef0"
 
 
@@ -85,6 +87,28 @@ def test_limits_of_a_mig_device_are_understood(programs: Path) -> None:
 )
 def test_limits_are_refused_with_the_reason(programs: Path, text: str, problem: str) -> None:
     assert _run(programs / "parse", "limits", text).stdout == f"{problem}\n"
+
+
+def _understood(content: bytes) -> str | None:
+    """What the Python reader makes of a `limits` file, as the C one's test program prints it; None: refused."""
+    try:
+        limits = Limits.parse(content)
+    except LimitsError:
+        return None
+    return f"{limits.gpu_uuid} {limits.memory}\n"
+
+
+@pytest.mark.parametrize("path", LIMITS_CORPUS, ids=lambda path: path.name)
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\x0b\n", b"\xc2\x85\n", b"\n\n", b"\r"])
+def test_the_python_reader_understands_limits_as_the_c_one_does(
+    programs: Path, tmp_path: Path, path: Path, newline: bytes
+) -> None:
+    whole = b"cores 30\npolicy hard\n"  # which do not concern memory: the C one does without
+    content = path.read_bytes()
+    content = (content if whole[:6] in content else whole + content).replace(b"\n", newline)
+    (tmp_path / "limits").write_bytes(content)
+    by_c = _run(programs / "parse", "limits-file", str(tmp_path / "limits"))
+    assert _understood(content) == (by_c.stdout if by_c.returncode == 0 else None)
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])
