@@ -20,21 +20,28 @@ static bool fail(struct region *region, const char *reason) {
     return false;
 }
 
+/* What a region begins with. */
+struct header {
+    uint64_t magic;
+    uint32_t abi;
+    uint32_t slot_count;
+};
+
+_Static_assert(sizeof(struct header) == offsetof(struct hami_region, limits_generation), "as in share.h");
+
 /* All who create a region write the same bytes, so it does not matter how many do, or which of them is killed. */
 static bool create(int file) {
-    struct hami_region header = {.magic = HAMI_REGION_MAGIC, .abi = HAMI_REGION_ABI, .slot_count = HAMI_REGION_SLOTS};
-    size_t length = offsetof(struct hami_region, limits_generation);
+    static const struct header empty, header = {HAMI_REGION_MAGIC, HAMI_REGION_ABI, HAMI_REGION_SLOTS};
+    struct header present = empty;
     struct stat status;
-    char present[sizeof header] = {0};
-    if (pread(file, present, length, 0) < 0 || fstat(file, &status) != 0)
+    if (pread(file, &present, sizeof present, 0) < 0 || fstat(file, &status) != 0)
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (present[i] != 0)
-            return true; /* something is there: it is checked like any other region */
-    if (status.st_size < (off_t)sizeof header && ftruncate(file, sizeof header) != 0)
+    if (memcmp(&present, &empty, sizeof empty) != 0)
+        return true; /* something is there: it is checked like any other region */
+    if (status.st_size < (off_t)sizeof(struct hami_region) && ftruncate(file, sizeof(struct hami_region)) != 0)
         return false;
     (void)fchmod(file, 0666); /* the umask may have taken bits away that the container's other users need */
-    return pwrite(file, &header, length, 0) == (ssize_t)length;
+    return pwrite(file, &header, sizeof header, 0) == (ssize_t)sizeof header;
 }
 
 static bool map(struct region *region, int file) {

@@ -1,6 +1,8 @@
 """Many processes in one share: they never exceed it together, and whoever dies leaves nothing behind."""
 
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +127,8 @@ def test_a_parents_slot_is_free_when_it_dies_before_its_child(container: Contain
     parent.ask(f"fork - {GIB}")  # allocates nothing: the child lives as long as its parent, and then some
     parent.kill()
     assert survivor.allocate(GIB - MIB)[0] == SUCCESS
+
+
+def test_a_thread_with_a_small_stack_makes_a_region(programs: Path, tmp_path: Path) -> None:
+    done = subprocess.run([programs / "small_stack", tmp_path / "region"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1000\n")
