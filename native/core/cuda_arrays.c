@@ -31,7 +31,7 @@ CUresult cuArray3DCreate_v2(CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR *shape
     struct gpu *gpu;
     uint64_t bytes;
     if (!reserve(shape, &gpu, &bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     return keep_array(DRIVER(cuArray3DCreate_v2)(array, shape), array, gpu, bytes);
 }
 
@@ -43,7 +43,7 @@ CUresult cuArray3DCreate(CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR_v1 *shape
     struct gpu *gpu;
     uint64_t bytes;
     if (!reserve(shape != NULL ? FULL(shape, shape->Depth, shape->Flags) : NULL, &gpu, &bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     return keep_array(DRIVER(cuArray3DCreate)(array, shape), array, gpu, bytes);
 }
 
@@ -51,7 +51,7 @@ CUresult cuArrayCreate_v2(CUarray *array, const CUDA_ARRAY_DESCRIPTOR *shape) {
     struct gpu *gpu;
     uint64_t bytes;
     if (!reserve(shape != NULL ? FULL(shape, 0, 0) : NULL, &gpu, &bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     return keep_array(DRIVER(cuArrayCreate_v2)(array, shape), array, gpu, bytes);
 }
 
@@ -59,7 +59,7 @@ CUresult cuArrayCreate(CUarray *array, const CUDA_ARRAY_DESCRIPTOR_v1 *shape) {
     struct gpu *gpu;
     uint64_t bytes;
     if (!reserve(shape != NULL ? FULL(shape, 0, 0) : NULL, &gpu, &bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     return keep_array(DRIVER(cuArrayCreate)(array, shape), array, gpu, bytes);
 }
 
@@ -67,7 +67,7 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray *array, const CUDA_ARRAY3D_DESC
     struct gpu *gpu = shape != NULL ? gpu_of_current_context() : NULL;
     uint64_t bytes = gpu != NULL ? mipmapped_array_size(shape, levels) : 0;
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMipmappedArrayCreate)(array, shape, levels);
     if (keep(result, result == CUDA_SUCCESS ? (uint64_t)*array : 0, gpu, bytes))
         return result;

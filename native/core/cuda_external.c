@@ -11,7 +11,7 @@ CUresult cuImportExternalMemory(CUexternalMemory *memory, const CUDA_EXTERNAL_ME
     struct gpu *gpu = description != NULL ? gpu_of_current_context() : NULL;
     uint64_t bytes = gpu != NULL ? description->size : 0;
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuImportExternalMemory)(memory, description);
     if (result != CUDA_SUCCESS) {
         gpu_give_back(gpu, bytes);

@@ -13,7 +13,7 @@ static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint
 CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
     struct gpu *gpu = gpu_of_current_context();
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAlloc_v2)(address, bytes);
     return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
 }
@@ -21,7 +21,7 @@ CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
 CUresult cuMemAlloc(CUdeviceptr_v1 *address, unsigned int bytes) {
     struct gpu *gpu = gpu_of_current_context();
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAlloc)(address, bytes);
     return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
 }
@@ -29,7 +29,7 @@ CUresult cuMemAlloc(CUdeviceptr_v1 *address, unsigned int bytes) {
 CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned int flags) {
     struct gpu *gpu = gpu_of_current_context();
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAllocManaged)(address, bytes, flags);
     return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
 }
@@ -49,7 +49,7 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, s
     struct gpu *gpu = gpu_of_current_context();
     uint64_t bytes;
     if (__builtin_mul_overflow(width, height, &bytes) || !gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAllocPitch_v2)(address, pitch, width, height, element);
     if (result != CUDA_SUCCESS)
         return keep(result, 0, gpu, bytes);
@@ -61,7 +61,7 @@ CUresult cuMemAllocPitch(CUdeviceptr_v1 *address, unsigned int *pitch, unsigned 
     struct gpu *gpu = gpu_of_current_context();
     uint64_t bytes = (uint64_t)width * height;
     if (!gpu_reserve(gpu, bytes))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+        return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAllocPitch)(address, pitch, width, height, element);
     if (result != CUDA_SUCCESS)
         return keep(result, 0, gpu, bytes);

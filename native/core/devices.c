@@ -73,6 +73,12 @@ struct gpu *gpu_of_current_context(void) {
     return gpu_of_device(device);
 }
 
+COLD CUresult refuse_in_current_context(void) {
+    CUdevice device;
+    CUresult result = DRIVER(cuCtxGetDevice)(&device);
+    return result != CUDA_SUCCESS ? result : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
 static bool device_of_context(CUcontext context, CUdevice *device) {
     if (DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS)
         return false;

@@ -10,6 +10,9 @@ struct gpu *gpu_of_device(CUdevice device);
 struct gpu *gpu_of_current_context(void);
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
 
+/* What a program is told whose memory in the current context does not fit: that it has no context, if so. */
+CUresult refuse_in_current_context(void);
+
 /* The device on which the stream's work is done. False if the driver does not say: it will refuse the stream. */
 bool device_of_stream(CUstream stream, CUdevice *device);
 

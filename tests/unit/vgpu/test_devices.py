@@ -185,3 +185,26 @@ print(json.dumps([refused, total - free]))
 def test_an_allocation_without_a_context_is_the_drivers_to_refuse(container: Container, visible: str) -> None:
     container.grant(0, GIB)
     assert container.python(WITHOUT_CONTEXT, CUDA_VISIBLE_DEVICES=visible) == [INVALID_CONTEXT, 1]
+
+
+def test_without_a_context_a_full_share_answers_as_the_driver_does(container: Container) -> None:
+    container.grant(0, GIB)
+    program = f"""
+import json
+from cuda.bindings import driver as cuda
+
+cuda.cuInit(0)
+description = cuda.CUDA_EXTERNAL_MEMORY_HANDLE_DESC()
+description.size = 1
+shape = cuda.CUDA_ARRAY_DESCRIPTOR()
+shape.Width, shape.NumChannels, shape.Format = 1, 1, cuda.CUarray_format.CU_AD_FORMAT_FLOAT
+context = cuda.cuDevicePrimaryCtxRetain(0)[1]
+cuda.cuCtxSetCurrent(context)
+cuda.cuMemAlloc({GIB})
+cuda.cuCtxSetCurrent(0)
+print(json.dumps([int(result[0]) for result in (
+    cuda.cuMemAlloc(1), cuda.cuMemAllocPitch(1, 1, 4), cuda.cuMemAllocManaged(1, 1),
+    cuda.cuArrayCreate(shape), cuda.cuImportExternalMemory(description),
+)]))
+"""
+    assert container.python(program, CUDA_VISIBLE_DEVICES="0") == 5 * [INVALID_CONTEXT]
