@@ -4,14 +4,6 @@
 #include "core/driver.h"
 #include "core/pools.h"
 
-static struct gpu *gpu_of_location(const CUmemLocation *location) {
-    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE)
-        return gpu_of_device(location->id);
-    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE_LOCALITY_DOMAIN)
-        return gpu_of_device(location->id & 0xff); /* the next byte is the domain */
-    return NULL;
-}
-
 CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *props) {
     CUresult result = DRIVER(cuMemPoolCreate)(pool, props);
     if (result != CUDA_SUCCESS || pool_remember(*pool, gpu_of_location(&props->location)))

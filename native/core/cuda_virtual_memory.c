@@ -19,8 +19,7 @@ static CUresult keep(struct gpu *gpu, size_t bytes, CUmemGenericAllocationHandle
 
 CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, const CUmemAllocationProp *prop,
                      unsigned long long flags) {
-    bool on_device = prop != NULL && prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
-    struct gpu *gpu = on_device ? gpu_of_device(prop->location.id) : NULL;
+    struct gpu *gpu = prop != NULL ? gpu_of_location(&prop->location) : NULL;
     if (!gpu_reserve(gpu, bytes))
         return CUDA_ERROR_OUT_OF_MEMORY;
     CUresult result = DRIVER(cuMemCreate)(handle, bytes, prop, flags);

@@ -63,6 +63,14 @@ struct gpu *gpu_of_device(CUdevice device) {
     return null_if_unlimited(gpu);
 }
 
+struct gpu *gpu_of_location(const CUmemLocation *location) {
+    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE)
+        return gpu_of_device(location->id);
+    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE_LOCALITY_DOMAIN)
+        return gpu_of_device(location->id & 0xff); /* the next byte is the domain */
+    return NULL;
+}
+
 struct gpu *gpu_of_current_context(void) {
     struct gpu *gpu = atomic_load_explicit(&only, memory_order_acquire);
     CUdevice device;

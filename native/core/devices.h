@@ -7,6 +7,7 @@
 
 /* Each returns NULL for a GPU that is not limited, and for what the driver itself will refuse. */
 struct gpu *gpu_of_device(CUdevice device);
+struct gpu *gpu_of_location(const CUmemLocation *location); /* NULL for one of the host too */
 struct gpu *gpu_of_current_context(void);
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
 

@@ -65,19 +65,27 @@ static bool extend_file(uint64_t size) {
     return true;
 }
 
-static bool is_on_device(CUmemLocation location) {
-    return location.type == CU_MEM_LOCATION_TYPE_DEVICE;
+bool physical_device(CUmemLocation location, CUdevice *device) {
+    *device = location.id; /* with a domain: its lowest byte, of which the next is the domain */
+    return location.type == CU_MEM_LOCATION_TYPE_DEVICE ||
+           (location.type == CU_MEM_LOCATION_TYPE_DEVICE_LOCALITY_DOMAIN && location.id <= UINT8_MAX);
+}
+
+static CUresult take_memory(CUmemLocation location, uint64_t size) {
+    CUdevice device;
+    return physical_device(location, &device) ? process_take_memory(device, size) : CUDA_SUCCESS;
 }
 
 static void give_memory(CUmemLocation location, uint64_t size) {
-    if (is_on_device(location))
-        process_give_memory(location.id, size);
+    CUdevice device;
+    if (physical_device(location, &device))
+        process_give_memory(device, size);
 }
 
 CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index) {
     if (!find_free(index))
         return CUDA_ERROR_OUT_OF_MEMORY;
-    CUresult result = is_on_device(location) ? process_take_memory(location.id, size) : CUDA_SUCCESS;
+    CUresult result = take_memory(location, size);
     if (result != CUDA_SUCCESS)
         return result;
     if (!extend_file(size)) {

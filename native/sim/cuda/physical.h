@@ -19,6 +19,9 @@ struct physical {
 void physical_lock(void);
 void physical_unlock(void);
 
+/* The device on which memory of that location lies. False: on none. A device is one locality domain. */
+bool physical_device(CUmemLocation location, CUdevice *device);
+
 /* Takes memory, of the device if it is to lie there; writes the allocation's index. */
 CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index);
 

@@ -69,9 +69,10 @@ static CUresult check_prop(const CUmemAllocationProp *prop) {
         return CUDA_ERROR_NOT_SUPPORTED;
     if (prop->location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA && prop->location.id == 0)
         return CUDA_SUCCESS;
-    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+    CUdevice device;
+    if (!physical_device(prop->location, &device))
         return CUDA_ERROR_NOT_SUPPORTED;
-    return process_gpu(prop->location.id, &gpu);
+    return process_gpu(device, &gpu);
 }
 
 CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop,

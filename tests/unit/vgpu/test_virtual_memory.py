@@ -148,6 +148,21 @@ see()
     assert _seen(container, program) == [0, 0]
 
 
+def test_memory_of_a_locality_domain_counts(container: Container) -> None:
+    """Of CUDA 13.5: cuda-bindings may be too old for it."""
+    program = """
+import ctypes
+library = ctypes.CDLL("libcuda.so.1")
+handle = ctypes.c_uint64()
+domain = (ctypes.c_int * 8)(1, 0, 6, 0)  # CUmemAllocationProp: pinned, not to be shared, domain 0 of device 0
+assert library.cuMemCreate(ctypes.byref(handle), ctypes.c_size_t(3 * CHUNK), domain, ctypes.c_uint64(0)) == 0
+see()
+call("cuMemRelease", handle.value)
+see()
+"""
+    assert _seen(container, program) == [3, 0]
+
+
 def test_mappings_come_and_go_at_random(container: Container) -> None:
     """As PyTorch's expandable segments do; what is counted is what the driver says is in use."""
     program = """
