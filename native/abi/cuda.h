@@ -44,6 +44,8 @@ typedef uint64_t CUdeviceptr;
 typedef unsigned int CUdeviceptr_v1; /* of the functions without suffix, from before 64-bit device addresses */
 typedef uint64_t CUmemGenericAllocationHandle;
 typedef struct CUctx_st *CUcontext;
+typedef struct CUgreenCtx_st *CUgreenCtx;
+typedef struct CUdevResourceDesc_st *CUdevResourceDesc;
 typedef struct CUstream_st *CUstream;
 typedef struct CUevent_st *CUevent;
 typedef struct CUarray_st *CUarray;
@@ -143,6 +145,19 @@ typedef struct CUctxCreateParams {
     int numExecAffinityParams;
     void *cigParams;
 } CUctxCreateParams;
+
+/* Green contexts: what one may have of a device. Of a resource only the beginning, which the driver fills in. */
+typedef enum CUdevResourceType {
+    CU_DEV_RESOURCE_TYPE_SM = 1,
+} CUdevResourceType;
+
+typedef struct CUdevResource {
+    CUdevResourceType type;
+    unsigned char padding[92];
+    unsigned int smCount;
+} CUdevResource;
+
+#define CU_GREEN_CTX_DEFAULT_STREAM 0x1u
 
 /* Virtual memory management. */
 typedef enum CUmemLocationType {

@@ -100,7 +100,7 @@ static CUcontext unused_entry(void) {
     return NULL;
 }
 
-static CUresult create(CUcontext *context, unsigned flags, CUdevice device, unsigned api_version) {
+CUresult context_create(CUcontext *context, CUdevice device, unsigned flags, unsigned api_version) {
     const struct sim_gpu *gpu;
     CUresult result = process_gpu(device, &gpu);
     if (result != CUDA_SUCCESS)
@@ -111,10 +111,14 @@ static CUresult create(CUcontext *context, unsigned flags, CUdevice device, unsi
     CUcontext entry = unused_entry();
     result = entry == NULL ? CUDA_ERROR_OUT_OF_MEMORY : context_establish(entry, device, flags, api_version);
     context_unlock();
-    if (result != CUDA_SUCCESS)
-        return result;
-    *context = entry;
-    return push(entry);
+    if (result == CUDA_SUCCESS)
+        *context = entry;
+    return result;
+}
+
+static CUresult create(CUcontext *context, unsigned flags, CUdevice device, unsigned api_version) {
+    CUresult result = context_create(context, device, flags, api_version);
+    return result != CUDA_SUCCESS ? result : push(*context);
 }
 
 CUresult cuCtxCreate(CUcontext *context, unsigned int flags, CUdevice device) {
@@ -154,6 +158,15 @@ CUresult cuCtxDestroy_v2(CUcontext context) {
 
 CUresult cuCtxDestroy(CUcontext context) {
     return cuCtxDestroy_v2(context);
+}
+
+/* There is one reference to each context, for there is no cuCtxAttach. */
+CUresult cuCtxDetach(CUcontext context) {
+    CUcontext current;
+    CUresult result = context_current(&current);
+    if (result == CUDA_SUCCESS && current != context)
+        result = CUDA_ERROR_INVALID_CONTEXT;
+    return result != CUDA_SUCCESS ? result : cuCtxDestroy_v2(context);
 }
 
 CUresult cuCtxPushCurrent_v2(CUcontext context) {

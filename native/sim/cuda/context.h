@@ -33,6 +33,9 @@ void context_unlock(void);
 /* Brings a context to life, at the cost in time and device memory that the machine sets. */
 CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, unsigned api_version);
 
+/* Brings one to life that is not a device's primary one. It is current to nobody. */
+CUresult context_create(CUcontext *context, CUdevice device, unsigned flags, unsigned api_version);
+
 /* Ends a context's life, and frees what was allocated in it. */
 void context_demolish(CUcontext context);
 

@@ -49,6 +49,7 @@
     ROW(cuCtxCreate, cuCtxCreate_v4, 12050, LEGACY, (CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device)) \
     ROW(cuCtxDestroy, cuCtxDestroy, 2000, LEGACY, (CUcontext context)) \
     ROW(cuCtxDestroy, cuCtxDestroy_v2, 4000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxDetach, cuCtxDetach, 2000, LEGACY, (CUcontext context)) \
     ROW(cuCtxPushCurrent, cuCtxPushCurrent, 2000, LEGACY, (CUcontext context)) \
     ROW(cuCtxPushCurrent, cuCtxPushCurrent_v2, 4000, LEGACY, (CUcontext context)) \
     ROW(cuCtxPopCurrent, cuCtxPopCurrent, 2000, LEGACY, (CUcontext *context)) \
@@ -63,6 +64,12 @@
     ROW(cuCtxGetStreamPriorityRange, cuCtxGetStreamPriorityRange, 5050, LEGACY, (int *least, int *greatest)) \
     ROW(cuCtxSynchronize, cuCtxSynchronize, 2000, LEGACY, (void)) \
     ROW(cuCtxSynchronize, cuCtxSynchronize_v2, 13000, LEGACY, (CUcontext context)) \
+    \
+    ROW(cuDeviceGetDevResource, cuDeviceGetDevResource, 12040, LEGACY, (CUdevice device, CUdevResource *resource, CUdevResourceType type)) \
+    ROW(cuDevResourceGenerateDesc, cuDevResourceGenerateDesc, 12040, LEGACY, (CUdevResourceDesc *description, CUdevResource *resources, unsigned int count)) \
+    ROW(cuGreenCtxCreate, cuGreenCtxCreate, 12040, LEGACY, (CUgreenCtx *green, CUdevResourceDesc description, CUdevice device, unsigned int flags)) \
+    ROW(cuGreenCtxDestroy, cuGreenCtxDestroy, 12040, LEGACY, (CUgreenCtx green)) \
+    ROW(cuCtxFromGreenCtx, cuCtxFromGreenCtx, 12040, LEGACY, (CUcontext *context, CUgreenCtx green)) \
     \
     ROW(cuMemGetInfo, cuMemGetInfo, 2000, LEGACY, (unsigned int *free, unsigned int *total)) \
     ROW(cuMemGetInfo, cuMemGetInfo_v2, 3020, LEGACY, (size_t *free, size_t *total)) \

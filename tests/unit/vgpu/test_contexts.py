@@ -103,6 +103,41 @@ seen.append(used())
     assert container.python(PROGRAM + program + SHOW) == [4, 0]
 
 
+def test_the_last_reference_to_a_context_gives_back_its_memory(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+context = call("cuCtxCreate", None, 0, 0)
+allocate(2)
+seen.append(used())
+assert library.cuCtxDetach(ctypes.c_void_p(int(context))) == 0
+call("cuCtxSetCurrent", primary)
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [2, 0]
+
+
+def test_a_green_context_gives_back_its_memory(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+allocate(1)
+resource = call("cuDeviceGetDevResource", 0, cuda.CUdevResourceType.CU_DEV_RESOURCE_TYPE_SM)
+description = call("cuDevResourceGenerateDesc", [resource], 1)
+green = call("cuGreenCtxCreate", description, 0, cuda.CUgreenCtxCreate_flags.CU_GREEN_CTX_DEFAULT_STREAM)
+call("cuCtxPushCurrent", call("cuCtxFromGreenCtx", green))
+allocate(2)
+shape = cuda.CUDA_ARRAY_DESCRIPTOR()
+shape.Width, shape.Height, shape.NumChannels = 1024, 1024, 4
+shape.Format = cuda.CUarray_format.CU_AD_FORMAT_UNSIGNED_INT8
+call("cuArrayCreate", shape)
+seen.append(used())
+call("cuCtxPopCurrent")
+call("cuGreenCtxDestroy", green)
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [7, 1]
+    assert container.used_on(0) == 0
+
+
 def test_a_context_that_is_none_ends_nothing(container: Container) -> None:
     container.grant(0, GIB)
     program = """
