@@ -109,7 +109,7 @@ def test_a_whole_gpu_has_nothing_between_it_and_its_driver(workspace: Workspace,
 
 
 def test_a_monitor_sees_all_gpus_and_what_their_shares_use(workspace: Workspace, driver: Driver) -> None:
-    watched = {"gpu": {"cores": 100, "memory": "15Gi"}}
+    watched = {"gpu": {"cores": 50, "memory": "8Gi"}}
     monitor = claim("monitor", {"gpus": {"cores": 1, "memory": "1Mi"}})
     monitor["spec"]["devices"]["requests"][0]["exactly"] |= {"adminAccess": True, "allocationMode": "All"}
     workspace.kubectl("label", "namespace", workspace.namespace, "resource.kubernetes.io/admin-access=true")
