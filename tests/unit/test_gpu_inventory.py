@@ -55,6 +55,7 @@ def test_gpus_are_what_nvml_says(machine: Machine) -> None:
         cuda_driver_version="13.0",
         pci_address="0000:02:00.0",
         pcie_root=gpus[1].pcie_root,  # whether this machine has a device of that address is its own affair
+        numa_node=gpus[1].numa_node,
     )
 
 

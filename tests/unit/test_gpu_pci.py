@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from hami_dra.gpu.pci import kernel_address, pcie_root
+import pytest
+
+from hami_dra.gpu.pci import kernel_address, numa_node, pcie_root
 
 
 def test_nvmls_bus_id_becomes_the_kernels() -> None:
@@ -19,3 +21,12 @@ def test_root_is_the_first_bridge_above_the_device(tmp_path: Path) -> None:
 
 def test_unknown_device_has_no_root(tmp_path: Path) -> None:
     assert pcie_root("0000:3b:00.0", tmp_path) is None
+
+
+@pytest.mark.parametrize(("said", "node"), [("1\n", 1), ("-1\n", None), ("", None), (None, None)])
+def test_numa_node_is_told_where_there_is_one(tmp_path: Path, said: str | None, node: int | None) -> None:
+    device = tmp_path / "bus/pci/devices/0000:3b:00.0"
+    device.mkdir(parents=True)
+    if said is not None:
+        (device / "numa_node").write_text(said)
+    assert numa_node("0000:3b:00.0", tmp_path) == node

@@ -47,9 +47,9 @@ def test_a_first_slice() -> None:
 def test_many_devices_are_split_in_order_under_one_generation() -> None:
     wanted = devices(*range(300))
     slices = published(wanted)
-    assert [len(slice_.spec.devices) for slice_ in slices] == [128, 128, 44]
+    assert [len(slice_.spec.devices) for slice_ in slices] == [64, 64, 64, 64, 44]
     assert [device for slice_ in slices for device in slice_.spec.devices] == wanted
-    assert {(s.spec.pool.generation, s.spec.pool.resource_slice_count) for s in slices} == {(1, 3)}
+    assert {(s.spec.pool.generation, s.spec.pool.resource_slice_count) for s in slices} == {(1, 5)}
 
 
 def test_nothing_changes_when_nothing_changed() -> None:
@@ -62,21 +62,31 @@ def test_a_change_in_one_slice_leaves_the_others_and_the_generation() -> None:
     existing = published(wanted)
     wanted[200] = replace(wanted[200], allow_multiple_allocations=True)
     changes = plan_slices(DRIVER, NODE, wanted, existing)
-    assert [slice_.metadata.name for slice_ in changes.update] == [existing[1].metadata.name]
+    assert [slice_.metadata.name for slice_ in changes.update] == [existing[3].metadata.name]
     assert changes.update[0].spec.pool.generation == 1
     assert (changes.delete, changes.create) == ((), ())
 
 
+def test_a_device_that_goes_or_comes_changes_one_slice_and_moves_no_other() -> None:
+    wanted = devices(*range(300))
+    existing = published(wanted)
+    gone = plan_slices(DRIVER, NODE, wanted[1:], existing)
+    assert [slice_.metadata.name for slice_ in gone.update] == [existing[0].metadata.name]
+    back = plan_slices(DRIVER, NODE, wanted, applied(existing, gone))
+    assert [slice_.spec for slice_ in back.update] == [existing[0].spec]
+    assert (gone.delete, gone.create, back.delete, back.create) == ((), (), (), ())
+
+
 def test_changes_in_several_slices_raise_the_generation_of_all() -> None:
     existing = published(devices(*range(300)))
-    changes = plan_slices(DRIVER, NODE, devices(*range(1, 300)), existing)
-    assert [slice_.spec.pool.generation for slice_ in changes.update] == [2, 2, 2]
+    changes = plan_slices(DRIVER, NODE, devices(*range(1, 299)), existing)
+    assert [slice_.spec.pool.generation for slice_ in changes.update] == [2, 2, 2, 2, 2]
 
 
 def test_a_slice_that_vanished_is_made_anew_in_a_new_generation() -> None:
-    existing = published(devices(*range(300)))
-    changes = plan_slices(DRIVER, NODE, devices(*range(300)), [existing[0], existing[2]])
-    assert [slice_.spec.devices[0].name for slice_ in changes.create] == ["gpu-128"]
+    existing = published(devices(*range(192)))
+    changes = plan_slices(DRIVER, NODE, devices(*range(192)), [existing[0], existing[2]])
+    assert [slice_.spec.devices[0].name for slice_ in changes.create] == ["gpu-64"]
     assert [slice_.spec.pool.generation for slice_ in (*changes.update, *changes.create)] == [2, 2, 2]
 
 
@@ -85,8 +95,8 @@ def test_fewer_slices_raise_the_generation_and_those_of_other_pools_go() -> None
     stray = replace(
         stray, metadata=ObjectMeta(name="old"), spec=replace(stray.spec, pool=replace(stray.spec.pool, name="old"))
     )
-    existing = published(devices(*range(200)))
-    changes = plan_slices(DRIVER, NODE, devices(*range(128)), [stray, *existing])
+    existing = published(devices(*range(100)))
+    changes = plan_slices(DRIVER, NODE, devices(*range(64)), [stray, *existing])
     assert [slice_.metadata.name for slice_ in changes.delete] == [existing[1].metadata.name, "old"]
     (kept,) = changes.update
     assert (kept.spec.pool.generation, kept.spec.pool.resource_slice_count) == (2, 1)

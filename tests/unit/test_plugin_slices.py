@@ -22,6 +22,7 @@ GPU = Gpu(
     cuda_driver_version="13.0",
     pci_address="0000:3b:00.0",
     pcie_root="pci0000:3a",
+    numa_node=0,
 )
 BARE = Gpu(uuid="GPU-0", minor=0, memory_bytes=2**30)
 
@@ -41,6 +42,8 @@ def test_device_has_the_names_that_classes_and_claims_ask_for() -> None:
         "driverVersion": DeviceAttribute(version="580.65.6"),
         "cudaDriverVersion": DeviceAttribute(version="13.0.0"),
         "pcieBusID": DeviceAttribute(string="0000:3b:00.0"),
+        "resource.kubernetes.io/pciBusID": DeviceAttribute(string="0000:3b:00.0"),
+        "resource.kubernetes.io/numaNode": DeviceAttribute(int_=0),
         "resource.kubernetes.io/pcieRoot": DeviceAttribute(string="pci0000:3a"),
     }
 

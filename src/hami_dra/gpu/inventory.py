@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pynvml
 
 from .nvml import nvml
-from .pci import kernel_address, pcie_root
+from .pci import kernel_address, numa_node, pcie_root
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -60,6 +60,7 @@ class Gpu:
     cuda_driver_version: str | None = None
     pci_address: str | None = None
     pcie_root: str | None = None
+    numa_node: int | None = None
 
 
 def read_inventory(driver_root: Path) -> tuple[Gpu, ...]:
@@ -103,6 +104,7 @@ def _description(handle: object) -> dict[str, Any]:
         "cuda_driver_version": f"{cuda_version // 1000}.{cuda_version % 1000 // 10}" if cuda_version else None,
         "pci_address": address,
         "pcie_root": pcie_root(address) if address else None,
+        "numa_node": numa_node(address) if address else None,
     }
 
 

@@ -16,3 +16,12 @@ def pcie_root(address: str, sysfs: Path = Path("/sys")) -> str | None:
     """The root complex above a device (`pci0000:3a`), None where sysfs does not tell."""
     device = (sysfs / "bus/pci/devices" / address).resolve()
     return next((part for part in device.parts if _ROOT_BUS.fullmatch(part)), None)
+
+
+def numa_node(address: str, sysfs: Path = Path("/sys")) -> int | None:
+    """The NUMA node that a device is attached to, None where there is none or sysfs does not tell."""
+    try:
+        node = int((sysfs / "bus/pci/devices" / address / "numa_node").read_text())
+    except (OSError, ValueError):
+        return None
+    return node if node >= 0 else None  # the kernel says -1 for none

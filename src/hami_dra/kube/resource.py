@@ -58,7 +58,7 @@ class ResourcePool(Fields, frozen=True):
 
 
 class ResourceSliceSpec(Fields, frozen=True):
-    """Devices of one pool on one node, at most 128."""
+    """Devices of one pool on one node, at most 128, or 64 where any has a taint."""
 
     driver: str
     pool: ResourcePool

@@ -9,8 +9,9 @@ from .core import Node
 from .meta import ObjectMeta, OwnerReference
 from .resource import Device, ResourcePool, ResourceSlice, ResourceSliceSpec
 
-LARGEST_SLICE = 128
-"""Devices that the API server takes in one slice."""
+LARGEST_SLICE = 64
+"""Devices that the API server takes in one slice where any has a taint. It takes 128 otherwise, but then the first
+taint would move half of them into another slice, and the scheduler could use none of them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,17 @@ def plan_slices(driver: str, node: Node, devices: Sequence[Device], existing: Se
     The pool bears the node's name. The generation of all its slices rises when slices come or go or several
     change, so that the scheduler never takes old and new ones together for the whole pool.
     """
-    parts = [tuple(devices[start : start + LARGEST_SLICE]) for start in range(0, len(devices), LARGEST_SLICE)]
-    pool = [found for found in existing if found.spec.pool.name == node.metadata.name]
+    pool = sorted(
+        (found for found in existing if found.spec.pool.name == node.metadata.name),
+        key=lambda found: found.metadata.name,
+    )
+    parts = _parts(devices, pool)
+    kept = [(part, found) for part, found in parts if part]
+    surplus = [found for part, found in parts if found and not part]
     generation = max((found.spec.pool.generation for found in pool), default=0)
-    pairs, surplus = _pair(parts, sorted(pool, key=lambda found: found.metadata.name))
 
     def changes(generation: int) -> SliceChanges:
-        wanted = [(_slice(driver, node, part, len(parts), generation, found), found) for part, found in pairs]
+        wanted = [(_slice(driver, node, part, len(kept), generation, found), found) for part, found in kept]
         return SliceChanges(
             delete=(*surplus, *(found for found in existing if found not in pool)),
             update=tuple(slice_ for slice_, found in wanted if found and slice_ != found),
@@ -48,23 +53,34 @@ def plan_slices(driver: str, node: Node, devices: Sequence[Device], existing: Se
     return changes(generation + 1) if surplus or small.create or len(small.update) > 1 else small
 
 
-def _pair(
-    parts: Sequence[tuple[Device, ...]], pool: Sequence[ResourceSlice]
-) -> tuple[list[tuple[tuple[Device, ...], ResourceSlice | None]], list[ResourceSlice]]:
-    """Give each part the slice that has it already, or else one to overwrite; return what is left over too."""
-    free = list(pool)
-    unchanged: dict[int, ResourceSlice] = {}
-    for index, part in enumerate(parts):
-        for found in free:
-            if found.spec.devices == part:
-                unchanged[index] = found
-                free.remove(found)
-                break
-    pairs = [
-        (part, unchanged[index] if index in unchanged else free.pop(0) if free else None)
-        for index, part in enumerate(parts)
-    ]
-    return pairs, free
+_Part = tuple[tuple[Device, ...], ResourceSlice | None]
+
+
+def _parts(devices: Sequence[Device], pool: Sequence[ResourceSlice]) -> list[_Part]:
+    """Divide the devices between the slices that there are, some of them empty then, and as many new ones as it takes.
+
+    A device stays in its slice, so that one that comes, goes or changes is one write, during which the pool stays
+    complete. Within a slice the devices keep the order in which they are given.
+    """
+    room = [LARGEST_SLICE] * len(pool)
+    home = {device.name: index for index, found in enumerate(pool) for device in found.spec.devices}
+    placed: dict[str, int] = {}
+    for device in devices:
+        index = home.get(device.name)
+        if index is not None and room[index]:
+            placed[device.name] = index
+            room[index] -= 1
+    for device in devices:
+        if device.name not in placed:
+            index = next((index for index, free in enumerate(room) if free), len(room))
+            if index == len(room):
+                room.append(LARGEST_SLICE)
+            placed[device.name] = index
+            room[index] -= 1
+    parts: list[list[Device]] = [[] for _ in room]
+    for device in devices:
+        parts[placed[device.name]].append(device)
+    return [(tuple(part), pool[index] if index < len(pool) else None) for index, part in enumerate(parts)]
 
 
 def _slice(

@@ -55,7 +55,9 @@ def _attributes(gpu: Gpu) -> dict[str, DeviceAttribute | None]:
         "driverVersion": _version(gpu.driver_version),
         "cudaDriverVersion": _version(gpu.cuda_driver_version),
         "pcieBusID": _string(gpu.pci_address),
+        "resource.kubernetes.io/pciBusID": _string(gpu.pci_address),
         "resource.kubernetes.io/pcieRoot": _string(gpu.pcie_root),
+        "resource.kubernetes.io/numaNode": None if gpu.numa_node is None else DeviceAttribute(int_=gpu.numa_node),
     }
 
 
