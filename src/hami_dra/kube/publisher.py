@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -26,12 +26,18 @@ _ATTEMPTS = 5
 
 
 class SlicePublisher:
-    """Makes the ResourceSlices of one driver on one node equal the wanted devices, and keeps them so."""
+    """Makes the ResourceSlices of one driver on one node equal the wanted devices, and keeps them so.
 
-    def __init__(self, client: KubeClient, driver: str, node: str) -> None:
+    While `is_superseded`, it leaves them to another publisher of the same driver on the same node.
+    """
+
+    def __init__(
+        self, client: KubeClient, driver: str, node: str, *, is_superseded: Callable[[], bool] = lambda: False
+    ) -> None:
         self._client = client
         self._driver = driver
         self._node = node
+        self._is_superseded = is_superseded
         self._devices: tuple[Device, ...] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._look = asyncio.Event()
@@ -82,7 +88,7 @@ class SlicePublisher:
 
     async def _make_it_so(self) -> None:
         """Look and write; look again when another writer was faster."""
-        if self._devices is None:
+        if self._devices is None or self._is_superseded():
             return
         async with self._one_at_a_time:
             node = await self._client.get_node(self._node)

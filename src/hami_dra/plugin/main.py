@@ -21,6 +21,7 @@ from .prepare import ClaimPreparer
 from .publication import Publication
 from .slices import devices
 from .status_reports import StatusReports
+from .succession import Succession
 from .sweep import Sweeper
 
 _log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ async def _run(options: Options) -> None:
         return devices(node.gpus.values(), options.tenants)
 
     async with _kube_client(options) as kube:
-        publication = Publication(kube, options.node_name)
+        publication = Publication(kube, options.node_name, Succession(options.plugin_dir))
         reports = StatusReports(kube, options.node_name)
         events = ClaimEvents(kube, options.node_name)
         plugin = KubeletPlugin(

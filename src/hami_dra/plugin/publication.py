@@ -9,6 +9,7 @@ from hami_dra.kube import Conflict, Device, FieldsDropped, KubeClient, KubeError
 from hami_dra.shares import DRIVER_NAME
 
 from .events import warning
+from .succession import Succession
 
 _log = logging.getLogger(__name__)
 
@@ -16,14 +17,20 @@ _RETRY_SECONDS = 5
 
 
 class Publication:
-    """The ResourceSlices of one node. Where they cannot be published they are tried again in intervals."""
+    """The ResourceSlices of one node. Where they cannot be published they are tried again in intervals.
 
-    def __init__(self, kube: KubeClient, node_name: str) -> None:
+    Of several instances of the plugin, whose slices may differ as their versions do, the newest publishes.
+    """
+
+    def __init__(self, kube: KubeClient, node_name: str, succession: Succession) -> None:
         self._kube = kube
         self._node_name = node_name
         self._devices: Sequence[Device] = ()
         self._offered = asyncio.Event()
-        self._publisher = SlicePublisher(kube, DRIVER_NAME, node_name)
+        self._succession = succession
+        self._publisher = SlicePublisher(
+            kube, DRIVER_NAME, node_name, is_superseded=lambda: not self._succession.is_newest
+        )
 
     def offer(self, devices: Sequence[Device]) -> None:
         """Want these devices published from now on."""
@@ -31,7 +38,8 @@ class Publication:
         self._offered.set()
 
     async def run(self) -> None:
-        """Publish what is offered, and keep it published until cancelled."""
+        """Publish what is offered, and keep it published until cancelled. Raises OSError."""
+        self._succession.join()
         async with asyncio.TaskGroup() as tasks:
             await self._publish()
             tasks.create_task(self._publisher.run())
@@ -50,7 +58,10 @@ class Publication:
                 if isinstance(problem, FieldsDropped):
                     await self._tell(told)
             await asyncio.sleep(_RETRY_SECONDS)
-        _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
+        if self._succession.is_newest:
+            _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
+        else:
+            _log.info("GPUs are published by a newer instance of the plugin")
 
     async def _problem(self) -> KubeError | None:
         try:

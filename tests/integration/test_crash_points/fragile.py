@@ -50,11 +50,11 @@ class FragileNode(Node):
         self.log.write_text("")
         self._plugin = self._nursery.start(self.flags(), self.log)
 
-    async def start(self) -> None:
+    async def start(self, *, instances: int = 1) -> None:
         """Start the plugin and wait until the kubelet can call it."""
         self.launch()
         await until(lambda: "the kubelet registered" in self.log.read_text(), "registration of the plugin")
-        await self.kubelet.registered(DRIVER)
+        await self.kubelet.registered(DRIVER, instances=instances)
 
     async def kill(self) -> None:
         """End the plugin, unless it has ended already."""

@@ -95,13 +95,13 @@ class Node:
         }
         return [f"--{flag}={value}" for flag, value in flags.items()]
 
-    async def start(self) -> None:
-        """Start the plugin and wait until the kubelet has registered it."""
+    async def start(self, *, instances: int = 1) -> None:
+        """Start the plugin and wait until the kubelet has registered it, as one of so many."""
         started_before = self._times_ready()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*self.command(), stderr=log, env=self.environment)
         await until(lambda: self._times_ready() > started_before, f"start of the plugin; see {self.log}")
-        await self.kubelet.registered(DRIVER)
+        await self.kubelet.registered(DRIVER, instances=instances)
 
     def _times_ready(self) -> int:
         return self.log.read_text().count("ready for the kubelet") if self.log.exists() else 0
