@@ -156,4 +156,64 @@ typedef struct nvmlProcessDetailList_v1_t {
     nvmlProcessDetail_v1_t *procArray;
 } nvmlProcessDetailList_v1_t;
 
+/* Kinds and spans of ECC errors, and where in a GPU they are. */
+typedef unsigned int nvmlMemoryErrorType_t;
+typedef unsigned int nvmlEccCounterType_t;
+typedef unsigned int nvmlMemoryLocation_t;
+
+#define NVML_MEMORY_ERROR_TYPE_CORRECTED   0u
+#define NVML_MEMORY_ERROR_TYPE_UNCORRECTED 1u
+#define NVML_MEMORY_ERROR_TYPE_COUNT       2u
+#define NVML_VOLATILE_ECC                  0u /* since the driver was loaded */
+#define NVML_AGGREGATE_ECC                 1u
+#define NVML_ECC_COUNTER_TYPE_COUNT        2u
+#define NVML_MEMORY_LOCATION_DRAM          2u
+#define NVML_MEMORY_LOCATION_COUNT         8u
+
+/* Events of a device. */
+typedef struct nvmlEventSet_st *nvmlEventSet_t;
+
+#define nvmlEventTypeSingleBitEccError 0x1ull
+#define nvmlEventTypeDoubleBitEccError 0x2ull
+#define nvmlEventTypeXidCriticalError  0x8ull
+
+typedef struct nvmlEventData_t {
+    nvmlDevice_t device;
+    unsigned long long eventType;
+    unsigned long long eventData; /* of an XID its number, else 0 */
+    unsigned int gpuInstanceId;   /* without MIG both are NVML_VALUE_NOT_AVAILABLE */
+    unsigned int computeInstanceId;
+} nvmlEventData_t;
+
+/* What must be done for a GPU to work again, a field of nvmlDeviceGetFieldValues. */
+#define NVML_FI_DEV_GET_GPU_RECOVERY_ACTION 230u
+
+#define NVML_GPU_RECOVERY_ACTION_NONE            0u
+#define NVML_GPU_RECOVERY_ACTION_GPU_RESET       1u
+#define NVML_GPU_RECOVERY_ACTION_NODE_REBOOT     2u
+#define NVML_GPU_RECOVERY_ACTION_DRAIN_P2P       3u
+#define NVML_GPU_RECOVERY_ACTION_DRAIN_AND_RESET 4u
+
+#define NVML_VALUE_TYPE_UNSIGNED_INT 1u
+
+typedef union nvmlValue_t {
+    double dVal;
+    unsigned int uiVal;
+    unsigned long ulVal;
+    unsigned long long ullVal;
+    signed long long sllVal;
+    int siVal;
+    unsigned short usVal;
+} nvmlValue_t;
+
+typedef struct nvmlFieldValue_t {
+    unsigned int fieldId;
+    unsigned int scopeId;
+    long long timestamp;   /* us since 1970 */
+    long long latencyUsec; /* how long it took to read */
+    unsigned int valueType;
+    nvmlReturn_t nvmlReturn; /* of this field alone */
+    nvmlValue_t value;
+} nvmlFieldValue_t;
+
 #endif

@@ -1,7 +1,7 @@
 /* The state of a simulated machine: one file that every simulated library on it maps, shared.
  *
  * This is the only definition of its layout; whatever wants to read it asks the libraries or `hami-sim show`.
- * Everything but the atomics is written once, by `hami-sim create`.
+ * Everything but the atomics is written once, by `hami-sim create`; what is wrong with GPUs, by `hami-sim fault`.
  */
 #ifndef HAMI_SIM_STATE_H
 #define HAMI_SIM_STATE_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC     "HAMISIM"
-#define SIM_VERSION   1u /* of this layout */
+#define SIM_VERSION   2u /* of this layout */
 #define SIM_MAX_GPUS  512
 #define SIM_MAX_SLOTS 2048
 
@@ -34,6 +34,28 @@ struct sim_gpu {
     uint32_t compute_minor;
     uint32_t multiprocessors;
 };
+
+enum { SIM_ECC_CORRECTED, SIM_ECC_UNCORRECTED, SIM_ECC_TYPES };
+enum { SIM_ECC_VOLATILE, SIM_ECC_AGGREGATE, SIM_ECC_COUNTERS };
+
+/* What is wrong with a GPU. */
+struct sim_health {
+    _Atomic uint64_t ecc[SIM_ECC_TYPES][SIM_ECC_COUNTERS]; /* errors, since the driver was loaded and ever */
+    _Atomic uint32_t remapped[SIM_ECC_TYPES];              /* rows of memory, by the errors that were the reason */
+    _Atomic uint32_t remap_pending;
+    _Atomic uint32_t remap_failed;
+    _Atomic uint32_t recovery_action; /* NVML's number */
+    _Atomic uint32_t lost;            /* it has fallen off the bus */
+};
+
+/* Something that happened to a GPU, as NVML reports it. */
+struct sim_event {
+    _Atomic uint64_t type; /* NVML's bit */
+    _Atomic uint64_t data; /* the number of an XID */
+    _Atomic uint32_t gpu;  /* index in `gpus` */
+};
+
+#define SIM_EVENTS 256 /* who is further behind has missed some */
 
 /* What one process uses of one GPU. */
 struct sim_use {
@@ -59,6 +81,9 @@ struct sim_state {
     char driver_version[32];
     _Atomic uint32_t slots_seen; /* no slot from here on was ever claimed */
     struct sim_gpu gpus[SIM_MAX_GPUS];
+    struct sim_health health[SIM_MAX_GPUS];
+    _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
+    struct sim_event events[SIM_EVENTS];
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
 };
 

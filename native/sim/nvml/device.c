@@ -24,8 +24,9 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *dev
         return NVML_ERROR_UNINITIALIZED;
     if (device == NULL || index >= library_device_count())
         return NVML_ERROR_INVALID_ARGUMENT;
+    const struct sim_gpu *gpu;
     *device = library_device(index);
-    return NVML_SUCCESS;
+    return library_gpu(*device, &gpu);
 }
 
 nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevice_t *device) {
@@ -41,9 +42,10 @@ static nvmlReturn_t find(bool (*matches)(const struct sim_gpu *gpu, const void *
         return NVML_ERROR_INVALID_ARGUMENT;
     for (unsigned i = 0; i < library_device_count(); i++) {
         const struct sim_gpu *gpu;
-        if (library_gpu(library_device(i), &gpu) == NVML_SUCCESS && matches(gpu, key)) {
+        nvmlReturn_t result = library_gpu(library_device(i), &gpu);
+        if (matches(gpu, key)) {
             *device = library_device(i);
-            return NVML_SUCCESS;
+            return result;
         }
     }
     return NVML_ERROR_NOT_FOUND;

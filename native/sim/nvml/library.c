@@ -31,7 +31,15 @@ nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu) {
     if (offset >= device_count * sizeof(devices[0]) || offset % sizeof(devices[0]) != 0)
         return NVML_ERROR_INVALID_ARGUMENT;
     *gpu = &machine.state->gpus[device->gpu];
-    return NVML_SUCCESS;
+    return library_is_lost(device->gpu) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
+}
+
+bool library_is_lost(unsigned gpu) {
+    return atomic_load(&machine.state->health[gpu].lost) != 0;
+}
+
+const struct sim_health *library_health(nvmlDevice_t device) {
+    return &machine.state->health[device->gpu];
 }
 
 nvmlReturn_t library_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu) {

@@ -5,6 +5,8 @@
 #include "abi/nvml.h"
 #include "sim/common/machine.h"
 
+#include <stdbool.h>
+
 struct nvmlDevice_st {
     unsigned gpu; /* index in the machine's state */
 };
@@ -15,11 +17,17 @@ const struct machine *library_machine(void);
 unsigned library_device_count(void);
 nvmlDevice_t library_device(unsigned index);
 
-/* The GPU that a handle names, or the reason why it names none. */
+/* The GPU that a handle names, or the reason why it names none; one that is lost answers nothing else. */
 nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu);
 
 /* The same for a caller that wants to be told something of it, at `answer`. */
 nvmlReturn_t library_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu);
+
+/* Whether a GPU, by its index in the machine's state, has fallen off the bus. */
+bool library_is_lost(unsigned gpu);
+
+/* What is wrong with the GPU of a handle that library_gpu took. */
+const struct sim_health *library_health(nvmlDevice_t device);
 
 /* Copies a text into a caller's buffer, whole or not at all. */
 nvmlReturn_t library_copy(char *buffer, unsigned size, const char *text);

@@ -69,6 +69,10 @@ const char *nvmlErrorString(nvmlReturn_t result) {
         return "Insufficient Size";
     case NVML_ERROR_DRIVER_NOT_LOADED:
         return "Driver Not Loaded";
+    case NVML_ERROR_TIMEOUT:
+        return "Timeout";
+    case NVML_ERROR_GPU_IS_LOST:
+        return "GPU is lost";
     case NVML_ERROR_LIB_RM_VERSION_MISMATCH:
         return "Driver/library version mismatch";
     case NVML_ERROR_ARGUMENT_VERSION_MISMATCH:

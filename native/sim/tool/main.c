@@ -1,4 +1,4 @@
-/* hami-sim: creates the state of a simulated machine, and shows what runs on one. */
+/* hami-sim: creates the state of a simulated machine, breaks its GPUs, and shows what runs on one. */
 #include "sim/tool/tool.h"
 
 #include <stdarg.h>
@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"create", tool_create,
      "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] --gpu KEY=VALUE,…"},
+    {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
     {"show", tool_show, "STATE"},
 };
 

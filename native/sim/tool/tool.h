@@ -3,6 +3,7 @@
 #define HAMI_SIM_TOOL_H
 
 int tool_create(int count, char **arguments);
+int tool_fault(int count, char **arguments);
 int tool_show(int count, char **arguments);
 
 /* Prints "hami-sim: " and the message to standard error; returns 1, the status to exit with. */

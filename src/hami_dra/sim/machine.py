@@ -86,6 +86,13 @@ class Machine:
         """Return what is used of each GPU, in PCI order. Raises MachineError."""
         return msgspec.json.decode(_hami_sim("show", str(self.state)), type=_Shown).gpus
 
+    def fault(self, gpu_uuid: str, *faults: str) -> None:
+        """Let something happen to a GPU, such as `xid=79` or `lost=1`; docs/simulator.md has the list.
+
+        Who uses the machine sees it at once. Raises MachineError.
+        """
+        _hami_sim("fault", str(self.state), gpu_uuid, *faults)
+
 
 def create_machine(root: Path, gpus: Sequence[SimulatedGpu], driver: SimulatedDriver = SimulatedDriver()) -> Machine:
     """Lay out a machine below `root`, which is made if need be. Raises MachineError, also if there is one already."""
