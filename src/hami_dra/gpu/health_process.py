@@ -1,0 +1,42 @@
+"""Reads the health of all GPUs in a process of its own: NVML may block on an ill GPU, and has the driver open."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE
+
+import msgspec
+
+from .health import Reading
+
+_PATIENCE_SECONDS = 30.0
+"""Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
+_LONGEST_LINE = 2**20
+
+
+class HealthUnknownError(Exception):
+    """The health of GPUs cannot be read; the text says why."""
+
+
+async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...], None]:
+    """Yield the readings that changed, at least once a second, however few; at first all. Raises HealthUnknownError."""
+    command = [sys.executable, "-m", "hami_dra.gpu.health_reader", str(driver_root)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
+    assert process.stdout
+    assert process.stderr
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    line = await process.stdout.readline()
+            except TimeoutError:
+                raise HealthUnknownError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
+            if not line:
+                complaint = (await process.stderr.read()).decode(errors="replace").strip()
+                raise HealthUnknownError(complaint or "the process that asks NVML ended")
+            yield msgspec.json.decode(line, type=tuple[Reading, ...])
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()  # and not waited for: the driver may hold it in the kernel
