@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hami_dra.kube import Device, Node, ObjectMeta, ResourceSlice
+from hami_dra.kube import Device, DeviceTaint, Node, ObjectMeta, ResourceSlice
 from hami_dra.kube.slices import LARGEST_SLICE, SliceChanges, plan_slices
 
 NODE = Node(metadata=ObjectMeta(name="node-1", uid="uid-1"))
@@ -75,6 +77,17 @@ def test_a_device_that_goes_or_comes_changes_one_slice_and_moves_no_other() -> N
     back = plan_slices(DRIVER, NODE, wanted, applied(existing, gone))
     assert [slice_.spec for slice_ in back.update] == [existing[0].spec]
     assert (gone.delete, gone.create, back.delete, back.create) == ((), (), (), ())
+
+
+def test_taint_keeps_the_time_at_which_it_was_first_published() -> None:
+    def tainted(value: str, hour: int) -> Device:
+        taint = DeviceTaint("example.com/ill", "NoSchedule", value, datetime(2026, 1, 1, hour, tzinfo=UTC))
+        return Device(name="gpu", taints=(taint,))
+
+    existing = published([tainted("lost", 1)])
+    assert not plan_slices(DRIVER, NODE, [tainted("lost", 2)], existing)
+    (changed,) = plan_slices(DRIVER, NODE, [tainted("xid-79", 2)], existing).update
+    assert changed.spec.devices == (tainted("xid-79", 2),)
 
 
 def test_changes_in_several_slices_raise_the_generation_of_all() -> None:

@@ -14,6 +14,7 @@ from .errors import (
     Invalid,
     KubeError,
     NotFound,
+    TaintsDropped,
 )
 from .meta import Condition, ObjectMeta, ObjectReference, OwnerReference
 from .publisher import SlicePublisher
@@ -35,6 +36,7 @@ from .resource import (
     DeviceRequest,
     DeviceRequestAllocationResult,
     DeviceSubRequest,
+    DeviceTaint,
     ExactDeviceRequest,
     OpaqueDeviceConfiguration,
     ResourceClaim,
@@ -69,6 +71,7 @@ __all__ = [
     "DeviceRequest",
     "DeviceRequestAllocationResult",
     "DeviceSubRequest",
+    "DeviceTaint",
     "Event",
     "EventSource",
     "ExactDeviceRequest",
@@ -94,6 +97,7 @@ __all__ = [
     "ResourceSlice",
     "ResourceSliceSpec",
     "SlicePublisher",
+    "TaintsDropped",
     "WatchEvent",
     "decode",
 ]

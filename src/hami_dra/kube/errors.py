@@ -45,6 +45,16 @@ class FieldsDropped(KubeError):
         )
 
 
+class TaintsDropped(KubeError):
+    """The API server silently drops the taints of devices, so nothing was written: publish without them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the API server drops the taints of devices: enable the feature gate DRADeviceTaints in kube-apiserver, "
+            "kube-scheduler and kube-controller-manager"
+        )
+
+
 _BY_STATUS: dict[int, type[KubeError]] = {
     400: Invalid,
     401: Forbidden,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from .client import KubeClient
 from .dropped import dropped_fields
-from .errors import Conflict, FieldsDropped, KubeError, NotFound
+from .errors import Conflict, FieldsDropped, KubeError, NotFound, TaintsDropped
 from .meta import ObjectMeta
 from .resource import Device, ResourceSlice
 from .slices import SliceChanges, plan_slices
@@ -23,6 +23,7 @@ _PAUSE = 0.2
 _RETRY = 2.0
 """Seconds before an API server that failed is asked again."""
 _ATTEMPTS = 5
+_TAINTS = "devices.taints"
 
 
 class SlicePublisher:
@@ -46,6 +47,7 @@ class SlicePublisher:
         """Want these devices from now on, and make it so.
 
         Raises FieldsDropped when the API server cannot store how they are shared; nothing is published then.
+        Raises TaintsDropped when it cannot store their taints; what was published before is still there then.
         Raises other KubeErrors when it cannot be reached or refuses; `run` tries again all the same.
         """
         self._devices = tuple(devices)
@@ -105,10 +107,13 @@ class SlicePublisher:
 
     async def _write(self, changes: SliceChanges, existing: Sequence[ResourceSlice]) -> None:
         """Make the changes, in their order; where fields would be lost, offer nothing instead."""
-        written = changes.create or changes.update
-        if written and (dropped := await self._dropped(written[0])):
+        written = sorted((*changes.create, *changes.update), key=_has_no_taints)
+        dropped = await self._dropped(written[0]) if written else ()
+        if unshared := tuple(field for field in dropped if not field.startswith(_TAINTS)):
             await self._delete(existing)
-            raise FieldsDropped(dropped)
+            raise FieldsDropped(unshared)
+        if dropped:
+            raise TaintsDropped
         await self._delete(changes.delete)
         for changed in changes.update:
             await self._client.update_slice(changed)
@@ -127,3 +132,7 @@ class SlicePublisher:
         for obsolete in slices:
             with suppress(NotFound):
                 await self._client.delete_slice(obsolete.metadata.name)
+
+
+def _has_no_taints(slice_: ResourceSlice) -> bool:
+    return not any(device.taints for device in slice_.spec.devices)

@@ -1,5 +1,6 @@
 """Objects of the API group `resource.k8s.io/v1`: claims, and the slices that devices are published in."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -40,6 +41,18 @@ class DeviceAttribute(Fields, frozen=True):
     version: str | None = None
 
 
+class DeviceTaint(Fields, frozen=True):
+    """What keeps claims from a device that do not tolerate it; with the effect `None` (1.35) it only tells something.
+
+    `time_added` is to the second.
+    """
+
+    key: str
+    effect: Literal["None", "NoSchedule", "NoExecute"]
+    value: str = ""
+    time_added: datetime | None = None
+
+
 class Device(Fields, frozen=True):
     """A device as a driver publishes it."""
 
@@ -47,6 +60,7 @@ class Device(Fields, frozen=True):
     attributes: dict[str, DeviceAttribute] = msgspec.field(default_factory=dict)
     capacity: dict[str, DeviceCapacity] = msgspec.field(default_factory=dict)
     allow_multiple_allocations: bool = False
+    taints: tuple[DeviceTaint, ...] = ()
 
 
 class ResourcePool(Fields, frozen=True):

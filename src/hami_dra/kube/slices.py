@@ -77,10 +77,25 @@ def _parts(devices: Sequence[Device], pool: Sequence[ResourceSlice]) -> list[_Pa
                 room.append(LARGEST_SLICE)
             placed[device.name] = index
             room[index] -= 1
+    published = {device.name: device for found in pool for device in found.spec.devices}
     parts: list[list[Device]] = [[] for _ in room]
     for device in devices:
-        parts[placed[device.name]].append(device)
+        parts[placed[device.name]].append(_keep_times(device, published.get(device.name)))
     return [(tuple(part), pool[index] if index < len(pool) else None) for index, part in enumerate(parts)]
+
+
+def _keep_times(device: Device, published: Device | None) -> Device:
+    """A device with the times of those taints that it has already: whoever has been restarted does not know them."""
+    if not published:
+        return device
+    times = {(taint.key, taint.value, taint.effect): taint.time_added for taint in published.taints}
+    return replace(
+        device,
+        taints=tuple(
+            replace(taint, time_added=times.get((taint.key, taint.value, taint.effect), taint.time_added))
+            for taint in device.taints
+        ),
+    )
 
 
 def _slice(

@@ -1,10 +1,10 @@
-"""The feature gate DRAConsumableCapacity: what an API server silently drops while it is off."""
+"""Feature gates: what an API server silently drops while they are off."""
 
 from typing import Any
 
 
 def drop_consumable_capacity(thing: Any) -> Any:
-    """Return a slice or claim without the fields behind the gate."""
+    """Return a slice or claim without the fields behind the gate DRAConsumableCapacity."""
     if isinstance(thing, list):
         return [drop_consumable_capacity(element) for element in thing]
     if isinstance(thing, dict):
@@ -17,3 +17,11 @@ def _gated(key: str, value: Any) -> bool:
     if key == "capacity":
         return isinstance(value, dict) and "requests" in value
     return key in ("allowMultipleAllocations", "requestPolicy", "shareID", "consumedCapacity")
+
+
+def drop_device_taints(slice_: Any) -> Any:
+    """Return a slice without what is behind the gate DRADeviceTaints."""
+    devices = [
+        {key: value for key, value in device.items() if key != "taints"} for device in slice_["spec"].get("devices", [])
+    ]
+    return {**slice_, "spec": {**slice_["spec"], "devices": devices}}

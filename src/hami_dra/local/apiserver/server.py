@@ -9,7 +9,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from .claim_status import Applied, without_deallocated
-from .gate import drop_consumable_capacity
+from .gate import drop_consumable_capacity, drop_device_taints
 from .kinds import KINDS, NODE, RESOURCE_CLAIM, RESOURCE_SLICE, Kind
 from .permission import Permission, permissions_for
 from .refusal import Refusal
@@ -19,15 +19,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LARGEST_BODY = 3 * 2**20
 _LARGEST_SLICE = 128
+_LARGEST_SLICE_WITH_TAINTS = 64
 
 
 class ApiServer:
     """Serves nodes, events, device classes, slices and claims on `url` while the context is entered.
 
-    Without `consumable_capacity` or `device_status` it behaves like a real one whose feature gate DRAConsumableCapacity
-    or DRAResourceClaimDeviceStatus is off. Where a `token` is set it must come with each request. It listens on the
-    loopback interface, on any free port where none is named. Entered again it is the same server after a restart: same
-    address, same objects. `asked` is what requests needed permission for so far, `refused` what no role allows.
+    Without `consumable_capacity`, `device_taints` or `device_status` it behaves like a real one whose feature gate
+    DRAConsumableCapacity, DRADeviceTaints or DRAResourceClaimDeviceStatus is off; without `notices`, like one before
+    1.35, which knows no taint of the effect `None`. Where a `token` is set it must come with each request. It listens on
+    the loopback interface, on any free port where none is named. Entered again it is the same server after a restart:
+    same address, same objects. `asked` is what requests needed permission for so far, `refused` what no role allows.
     """
 
     def __init__(self, *, consumable_capacity: bool = True, port: int = 0) -> None:
@@ -35,6 +37,8 @@ class ApiServer:
         self.url = ""
         self.consumable_capacity = consumable_capacity
         self.device_status = True
+        self.device_taints = True
+        self.notices = True
         self.token: str | None = None
         self.asked: set[Permission] = set()
         self.refused: set[Permission] = set()
@@ -172,11 +176,23 @@ class ApiServer:
             raise Refusal(400, "BadRequest", f"the body is not JSON: {error}") from error
         if (wanted.get("apiVersion"), wanted.get("kind")) != (kind.api_version, kind.name):
             raise Refusal(400, "BadRequest", f"the body is no {kind.api_version} {kind.name}")
-        if kind is RESOURCE_SLICE and len(wanted["spec"].get("devices", [])) > _LARGEST_SLICE:
-            raise Refusal(422, "Invalid", f"spec.devices: Too many: must have at most {_LARGEST_SLICE} items")
+        if kind is RESOURCE_SLICE:
+            wanted = self._slice(wanted)
         if kind is RESOURCE_CLAIM and not with_status:
             wanted.pop("status", None)
         kept: Object = wanted if self.consumable_capacity else drop_consumable_capacity(wanted)
+        return kept
+
+    def _slice(self, wanted: Object) -> Object:
+        """Return a slice as far as this server takes it."""
+        kept: Object = wanted if self.device_taints else drop_device_taints(wanted)
+        devices = kept["spec"].get("devices", [])
+        taints = [taint for device in devices for taint in device.get("taints", [])]
+        most = _LARGEST_SLICE_WITH_TAINTS if taints else _LARGEST_SLICE
+        if len(devices) > most:
+            raise Refusal(422, "Invalid", f"spec.devices: Too many: must have at most {most} items")
+        if not self.notices and any(taint["effect"] == "None" for taint in taints):
+            raise Refusal(422, "Invalid", 'spec.devices[0].taints[0].effect: Unsupported value: "None"')
         return kept
 
 
