@@ -1,4 +1,4 @@
-/* There is no shared total: a GPU's memory in use is the sum over the slots of the living.
+/* There is no shared total: a GPU's memory in use is the sum over the slots of the living, and what they share.
  *
  * Each slot has one word per GPU: what its process uses, and what is set aside for it, which is at least as much.
  *   - Taking and giving within what is set aside is one compare-and-swap on the process's own word. A process killed
@@ -11,6 +11,7 @@
  */
 #include "sim/common/ledger.h"
 
+#include "sim/common/shared.h"
 #include "sim/common/slots.h"
 
 #define CHUNK ((64u << 20) / SIM_UNIT) /* units that are set aside at a time, while there are enough */
@@ -40,7 +41,7 @@ static uint64_t unreserved(const struct machine *machine, unsigned gpu) {
     uint64_t reserved = 0;
     for (unsigned i = 0; i < slots_count(machine); i++)
         reserved += reserved_in(atomic_load(word_of(machine, i, gpu)));
-    return machine->state->gpus[gpu].memory / SIM_UNIT - reserved;
+    return (machine->state->gpus[gpu].memory - shared_used(machine, gpu)) / SIM_UNIT - reserved;
 }
 
 /* Takes back what is set aside for the dead; returns how many units that gave. */
@@ -113,12 +114,17 @@ void ledger_give(const struct machine *machine, unsigned slot, unsigned gpu, uin
     atomic_fetch_sub(word_of(machine, slot, gpu), bytes / SIM_UNIT);
 }
 
+void ledger_hand_over(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes) {
+    uint64_t units = bytes / SIM_UNIT;
+    atomic_fetch_sub(word_of(machine, slot, gpu), pack(units, units));
+}
+
 uint64_t ledger_used_by(const struct machine *machine, unsigned slot, unsigned gpu) {
     return used_in(atomic_load(word_of(machine, slot, gpu))) * SIM_UNIT;
 }
 
 uint64_t ledger_used(const struct machine *machine, unsigned gpu) {
-    uint64_t used = 0;
+    uint64_t used = shared_used(machine, gpu);
     for (unsigned i = 0; i < slots_count(machine); i++) {
         pid_t owner;
         uint64_t part = ledger_used_by(machine, i, gpu);

@@ -15,6 +15,10 @@ bool ledger_take(const struct machine *machine, unsigned slot, unsigned gpu, uin
 /* Gives back what was taken. */
 void ledger_give(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes);
 
+/* Gives it up for what is counted elsewhere from then on. With the slots' lock held, so that nobody takes it meanwhile.
+ */
+void ledger_hand_over(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes);
+
 /* Bytes in use by the process in `slot`, dead or alive. */
 uint64_t ledger_used_by(const struct machine *machine, unsigned slot, unsigned gpu);
 

@@ -2,6 +2,7 @@
 #include "sim/common/machine.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static bool ends(const char *text, size_t size) {
 static bool is_state(const struct sim_state *state) {
     if (memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) != 0 || state->version != SIM_VERSION ||
         state->gpu_count > SIM_MAX_GPUS || atomic_load(&state->slots_seen) > SIM_MAX_SLOTS ||
+        atomic_load(&state->shared_seen) > SIM_MAX_SHARED ||
         !ends(state->driver_version, sizeof(state->driver_version)))
         return false;
     for (unsigned i = 0; i < state->gpu_count; i++)
@@ -63,6 +65,34 @@ enum machine_status machine_open(struct machine *machine, const char *path, bool
     machine->state = map;
     machine->fd = fd;
     return MACHINE_OK;
+}
+
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36 /* Linux 3.15; not in glibc 2.17's headers */
+#endif
+
+static struct flock byte_of(const struct machine *machine, const void *member, short type) {
+    off_t offset = (const char *)member - (const char *)machine->state;
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+}
+
+bool machine_lock(const struct machine *machine, const void *member, short type, bool wait) {
+    struct flock lock = byte_of(machine, member, type);
+    int result;
+    do
+        result = fcntl(machine->fd, wait ? F_SETLKW : F_SETLK, &lock);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+/* Unlike F_GETLK, F_OFD_GETLK also shows a process its own lock, so libnvidia-ml need not know what libcuda did in the
+ * same process. */
+bool machine_lock_owner(const struct machine *machine, const void *member, pid_t *pid) {
+    struct flock lock = byte_of(machine, member, F_WRLCK);
+    if (fcntl(machine->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+        return false;
+    *pid = lock.l_pid;
+    return true;
 }
 
 /* Root of the machine whose library this code is part of. */

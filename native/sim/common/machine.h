@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct machine {
     struct sim_state *state;
@@ -24,6 +25,14 @@ bool machine_root(const char *path, char *root, size_t size);
 
 /* Maps the state file at `path`; read-only unless `write`. */
 enum machine_status machine_open(struct machine *machine, const char *path, bool write);
+
+/* Changes this process's record lock (F_RDLCK, F_WRLCK, F_UNLCK) on the first byte of something in the state. False if
+ * another process's keeps it out, or if the kernel refuses. */
+bool machine_lock(const struct machine *machine, const void *member, short type, bool wait);
+
+/* Tells whether a living process has a record lock there, and writes the PID of one as the caller's PID namespace has
+ * it, 0 if it is not in there. */
+bool machine_lock_owner(const struct machine *machine, const void *member, pid_t *pid);
 
 /* Finds the machine to which the calling library belongs and maps its state. The file stays open for the life of the
  * process: closing any descriptor of it would drop the process's record locks. */

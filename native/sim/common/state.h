@@ -10,10 +10,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SIM_MAGIC     "HAMISIM"
-#define SIM_VERSION   2u /* of this layout */
-#define SIM_MAX_GPUS  512
-#define SIM_MAX_SLOTS 2048
+#define SIM_MAGIC      "HAMISIM"
+#define SIM_VERSION    2u /* of this layout */
+#define SIM_MAX_GPUS   512
+#define SIM_MAX_SLOTS  2048
+#define SIM_MAX_SHARED 4096
 
 /* Where the state lies below the machine's root. A real machine has the socket of nvidia-persistenced there, and
  * NVIDIA's tools mount that path into every container that gets a GPU: so the state needs no mount of its own. */
@@ -71,6 +72,14 @@ struct sim_slot {
     struct sim_use use[SIM_MAX_GPUS];
 };
 
+/* Device memory that processes share. It lives as long as one of them holds a read lock on its first byte in the file,
+ * and belongs to no slot; see shared.c. */
+struct sim_shared {
+    _Atomic uint32_t units; /* of SIM_UNIT */
+    _Atomic uint32_t gpu;
+    _Atomic uint32_t generation; /* how often this entry was used before */
+};
+
 struct sim_state {
     char magic[8];
     uint32_t version;
@@ -79,12 +88,14 @@ struct sim_state {
     uint32_t context_ms;     /* how long the creation of a context takes */
     uint64_t context_memory; /* bytes of device memory that a context costs */
     char driver_version[32];
-    _Atomic uint32_t slots_seen; /* no slot from here on was ever claimed */
+    _Atomic uint32_t slots_seen;  /* no slot from here on was ever claimed */
+    _Atomic uint32_t shared_seen; /* no memory from here on was ever shared */
     struct sim_gpu gpus[SIM_MAX_GPUS];
     struct sim_health health[SIM_MAX_GPUS];
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
+    struct sim_shared shared[SIM_MAX_SHARED];
 };
 
 _Static_assert(sizeof(struct sim_use) == 16, "four uses to a cache line");

@@ -82,6 +82,13 @@ static void give_memory(CUmemLocation location, uint64_t size) {
         process_give_memory(device, size);
 }
 
+/* With one handle. */
+static void begin(unsigned index, struct physical entry) {
+    entry.handles = 1;
+    entry.generation = entries[index].generation;
+    entries[index] = entry;
+}
+
 CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index) {
     if (!find_free(index))
         return CUDA_ERROR_OUT_OF_MEMORY;
@@ -92,10 +99,48 @@ CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index)
         give_memory(location, size);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    struct physical *entry = &entries[*index];
-    unsigned generation = entry->generation;
-    *entry = (struct physical){
-        .location = location, .size = size, .offset = file_size - size, .handles = 1, .generation = generation};
+    begin(*index, (struct physical){.location = location, .size = size, .offset = file_size - size});
+    return CUDA_SUCCESS;
+}
+
+CUresult physical_create_shared(CUmemLocation location, uint64_t size, unsigned *index) {
+    CUdevice device;
+    if (!physical_device(location, &device))
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (!find_free(index))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = process_take_memory(device, size);
+    if (result != CUDA_SUCCESS)
+        return result;
+    struct shared_memory *shared = shared_memory_create(device, size);
+    if (shared == NULL) {
+        process_give_memory(device, size);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    begin(*index, (struct physical){.location = location, .size = size, .shared = shared});
+    return CUDA_SUCCESS;
+}
+
+static bool is_same(const struct shared_memory *one, const struct shared_memory *other) {
+    return one != NULL && one->index == other->index && one->generation == other->generation;
+}
+
+CUresult physical_import(int descriptor, unsigned *index) {
+    struct shared_memory *shared = shared_memory_open(descriptor);
+    if (shared == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (*index = 0; *index < entry_count; ++*index)
+        if (!is_free(&entries[*index]) && is_same(entries[*index].shared, shared)) {
+            entries[*index].handles++;
+            shared_memory_close(shared);
+            return CUDA_SUCCESS;
+        }
+    if (!find_free(index)) {
+        shared_memory_close(shared);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    CUmemLocation location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = shared->device};
+    begin(*index, (struct physical){.location = location, .size = shared->size, .shared = shared});
     return CUDA_SUCCESS;
 }
 
@@ -112,8 +157,12 @@ void physical_collect(unsigned index) {
     struct physical *entry = &entries[index];
     if (!is_free(entry))
         return;
-    fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)entry->offset, (off_t)entry->size);
-    give_memory(entry->location, entry->size);
+    if (entry->shared != NULL) {
+        shared_memory_close(entry->shared);
+    } else {
+        fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)entry->offset, (off_t)entry->size);
+        give_memory(entry->location, entry->size);
+    }
     entry->generation++;
     if (index < free_hint)
         free_hint = index;
@@ -121,5 +170,7 @@ void physical_collect(unsigned index) {
 
 bool physical_map(unsigned index, CUdeviceptr address, uint64_t size) {
     void *at = (void *)address;
+    if (entries[index].shared != NULL)
+        return shared_memory_map(entries[index].shared, address, size, PROT_NONE);
     return mmap(at, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, (off_t)entries[index].offset) == at;
 }

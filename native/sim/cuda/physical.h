@@ -2,17 +2,18 @@
 #ifndef HAMI_SIM_PHYSICAL_H
 #define HAMI_SIM_PHYSICAL_H
 
-#include "abi/cuda.h"
+#include "sim/cuda/shared_memory.h"
 
 #include <stdbool.h>
 
 struct physical {
     CUmemLocation location;
     uint64_t size;
-    uint64_t offset;     /* of its bytes in the process's file of device memory */
-    unsigned handles;    /* references by cuMemCreate and cuMemRetainAllocationHandle */
-    unsigned mappings;   /* references by cuMemMap; without either the memory is given back */
-    unsigned generation; /* how often this entry was used before */
+    uint64_t offset;              /* of its bytes in the process's file of device memory */
+    struct shared_memory *shared; /* where its bytes are if it can be exported; else NULL */
+    unsigned handles;             /* references by cuMemCreate and cuMemRetainAllocationHandle */
+    unsigned mappings;            /* references by cuMemMap; without either the memory is given back */
+    unsigned generation;          /* how often this entry was used before */
 };
 
 /* All of these are called with the lock held. */
@@ -24,6 +25,12 @@ bool physical_device(CUmemLocation location, CUdevice *device);
 
 /* Takes memory, of the device if it is to lie there; writes the allocation's index. */
 CUresult physical_create(CUmemLocation location, uint64_t size, unsigned *index);
+
+/* The same for memory that can be shared, which is of a device. */
+CUresult physical_create_shared(CUmemLocation location, uint64_t size, unsigned *index);
+
+/* Refers to memory that another process shares, or this one: which is then the one that there is. */
+CUresult physical_import(int file, unsigned *index);
 
 struct physical *physical_at(unsigned index);
 

@@ -120,6 +120,8 @@
     ROW(cuMemCreate, cuMemCreate, 10020, LEGACY, (CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)) \
     ROW(cuMemRelease, cuMemRelease, 10020, LEGACY, (CUmemGenericAllocationHandle handle)) \
     ROW(cuMemGetAllocationPropertiesFromHandle, cuMemGetAllocationPropertiesFromHandle, 10020, LEGACY, (CUmemAllocationProp *prop, CUmemGenericAllocationHandle handle)) \
+    ROW(cuMemExportToShareableHandle, cuMemExportToShareableHandle, 10020, LEGACY, (void *descriptor, CUmemGenericAllocationHandle handle, CUmemAllocationHandleType type, unsigned long long flags)) \
+    ROW(cuMemImportFromShareableHandle, cuMemImportFromShareableHandle, 10020, LEGACY, (CUmemGenericAllocationHandle *handle, void *descriptor, CUmemAllocationHandleType type)) \
     ROW(cuMemRetainAllocationHandle, cuMemRetainAllocationHandle, 11000, LEGACY, (CUmemGenericAllocationHandle *handle, void *pointer)) \
     ROW(cuMemAddressReserve, cuMemAddressReserve, 10020, LEGACY, (CUdeviceptr *pointer, size_t size, size_t alignment, CUdeviceptr hint, unsigned long long flags)) \
     ROW(cuMemAddressFree, cuMemAddressFree, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \

@@ -8,6 +8,7 @@
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -59,13 +60,18 @@ static bool is_end_of_mapping(const struct span *span, size_t granule) {
     return granule == span->all || !span->granules[granule].mapped || span->granules[granule].first;
 }
 
+static bool is_exportable(const CUmemAllocationProp *prop) {
+    return prop->requestedHandleTypes == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+}
+
 static CUresult check_prop(const CUmemAllocationProp *prop) {
     const struct sim_gpu *gpu;
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
     if (prop == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED || prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE)
+    if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED ||
+        (prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE && !is_exportable(prop)))
         return CUDA_ERROR_NOT_SUPPORTED;
     if (prop->location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA && prop->location.id == 0)
         return CUDA_SUCCESS;
@@ -95,7 +101,8 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CU
         return CUDA_ERROR_INVALID_VALUE;
     unsigned index;
     physical_lock();
-    result = physical_create(prop->location, size, &index);
+    result = is_exportable(prop) ? physical_create_shared(prop->location, size, &index)
+                                 : physical_create(prop->location, size, &index);
     if (result == CUDA_SUCCESS)
         *handle = physical_handle(index);
     physical_unlock();
@@ -123,9 +130,49 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmem
     physical_lock();
     bool found = prop != NULL && physical_find(handle, &index);
     if (found)
-        *prop = (CUmemAllocationProp){.type = CU_MEM_ALLOCATION_TYPE_PINNED, .location = physical_at(index)->location};
+        *prop = (CUmemAllocationProp){
+            .type = CU_MEM_ALLOCATION_TYPE_PINNED,
+            .requestedHandleTypes =
+                physical_at(index)->shared != NULL ? CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR : CU_MEM_HANDLE_TYPE_NONE,
+            .location = physical_at(index)->location,
+        };
     physical_unlock();
     return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult cuMemExportToShareableHandle(void *descriptor, CUmemGenericAllocationHandle handle,
+                                      CUmemAllocationHandleType type, unsigned long long flags) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    unsigned index;
+    int exported = -1;
+    physical_lock();
+    if (descriptor != NULL && flags == 0 && physical_find(handle, &index) && physical_at(index)->shared != NULL)
+        exported = fcntl(physical_at(index)->shared->file, F_DUPFD_CLOEXEC, 0);
+    physical_unlock();
+    if (exported < 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    *(int *)descriptor = exported;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *descriptor,
+                                        CUmemAllocationHandleType type) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (handle == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    unsigned index;
+    physical_lock();
+    CUresult result = physical_import((int)(intptr_t)descriptor, &index);
+    if (result == CUDA_SUCCESS)
+        *handle = physical_handle(index);
+    physical_unlock();
+    return result;
 }
 
 CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *pointer) {

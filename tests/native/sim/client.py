@@ -12,7 +12,7 @@ from hami_dra.sim import Machine
 
 # What every program starts with. A call returns what the driver gave back, or raises with the driver's name of the
 # error.
-_PRELUDE = """
+PRELUDE = """
 import json, os, sys
 from cuda.bindings import driver
 
@@ -57,7 +57,7 @@ def environment(machine: Machine, **variables: str) -> dict[str, str]:
 
 def run(machine: Machine, program: str, **variables: str) -> Any:
     """Run a program with cuda-bindings; return what it last passed to `show`."""
-    return _run(machine, _PRELUDE + program, variables)
+    return _run(machine, PRELUDE + program, variables)
 
 
 def run_nvml(machine: Machine, program: str, **variables: str) -> Any:
@@ -76,7 +76,7 @@ def _run(machine: Machine, program: str, variables: dict[str, str]) -> Any:
 @contextlib.contextmanager
 def running(machine: Machine, program: str, *wrapper: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ran the program up to its end and waits there; it is killed in the end, if it still lives."""
-    program = _PRELUDE + program + "\nshow('ready')\nsys.stdin.read()\n"
+    program = PRELUDE + program + "\nshow('ready')\nsys.stdin.read()\n"
     process = subprocess.Popen(
         [*wrapper, sys.executable, "-c", program],
         env=environment(machine),

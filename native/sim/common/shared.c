@@ -1,0 +1,78 @@
+/* Whoever shares memory has a read lock on its entry, so the kernel knows when the last one is gone: entries change
+ * hands as slots do, under the same lock.
+ */
+#include "sim/common/shared.h"
+
+#include "sim/common/ledger.h"
+#include "sim/common/slots.h"
+
+#include <fcntl.h>
+
+static struct sim_shared *entry_of(const struct machine *machine, uint32_t index) {
+    return &machine->state->shared[index];
+}
+
+static bool is_shared(const struct machine *machine, uint32_t index) {
+    pid_t pid;
+    return machine_lock_owner(machine, entry_of(machine, index), &pid);
+}
+
+/* The index of an entry that nobody shares; SIM_MAX_SHARED: there is none. */
+static uint32_t find_unused(const struct machine *machine) {
+    uint32_t seen = atomic_load(&machine->state->shared_seen);
+    uint32_t index = 0;
+    while (index < seen && is_shared(machine, index))
+        index++;
+    if (index == seen && seen < SIM_MAX_SHARED)
+        atomic_store(&machine->state->shared_seen, seen + 1);
+    return index;
+}
+
+static bool begin(const struct machine *machine, uint32_t index, unsigned gpu) {
+    struct sim_shared *entry = entry_of(machine, index);
+    atomic_store(&entry->units, 0);
+    atomic_store(&entry->gpu, gpu);
+    atomic_fetch_add(&entry->generation, 1);
+    return machine_lock(machine, entry, F_RDLCK, false);
+}
+
+bool shared_create(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes,
+                   struct shared_name *name) {
+    if (!slots_lock(machine))
+        return false;
+    uint32_t index = find_unused(machine);
+    bool created = index < SIM_MAX_SHARED && begin(machine, index, gpu);
+    if (created) {
+        *name = (struct shared_name){index, atomic_load(&entry_of(machine, index)->generation)};
+        ledger_hand_over(machine, slot, gpu, bytes);
+        atomic_store(&entry_of(machine, index)->units, (uint32_t)(bytes / SIM_UNIT));
+    }
+    slots_unlock(machine);
+    return created;
+}
+
+bool shared_join(const struct machine *machine, struct shared_name name) {
+    if (name.index >= SIM_MAX_SHARED || !slots_lock(machine))
+        return false;
+    struct sim_shared *entry = entry_of(machine, name.index);
+    bool joined = is_shared(machine, name.index) && atomic_load(&entry->generation) == name.generation &&
+                  machine_lock(machine, entry, F_RDLCK, false);
+    slots_unlock(machine);
+    return joined;
+}
+
+void shared_leave(const struct machine *machine, struct shared_name name) {
+    machine_lock(machine, entry_of(machine, name.index), F_UNLCK, false);
+}
+
+unsigned shared_gpu(const struct machine *machine, struct shared_name name) {
+    return atomic_load(&entry_of(machine, name.index)->gpu);
+}
+
+uint64_t shared_used(const struct machine *machine, unsigned gpu) {
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < atomic_load(&machine->state->shared_seen); i++)
+        if (atomic_load(&entry_of(machine, i)->gpu) == gpu && is_shared(machine, i))
+            units += atomic_load(&entry_of(machine, i)->units);
+    return units * SIM_UNIT;
+}

@@ -1,0 +1,29 @@
+/* Device memory that processes share: counted once, as long as any of them has it. */
+#ifndef HAMI_SIM_SHARED_H
+#define HAMI_SIM_SHARED_H
+
+#include "sim/common/machine.h"
+
+#include <stdbool.h>
+
+/* Which memory it is, as one process may tell another. */
+struct shared_name {
+    uint32_t index;
+    uint32_t generation;
+};
+
+/* Turns device memory that the process in `slot` has taken into memory that it shares. False if there is no room. */
+bool shared_create(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes,
+                   struct shared_name *name);
+
+/* Has this process share it too, and no longer: it does or does not, however often. False if it has ended. */
+bool shared_join(const struct machine *machine, struct shared_name name);
+void shared_leave(const struct machine *machine, struct shared_name name);
+
+/* The GPU of memory that this process shares. */
+unsigned shared_gpu(const struct machine *machine, struct shared_name name);
+
+/* Bytes of the GPU's memory that living processes share. */
+uint64_t shared_used(const struct machine *machine, unsigned gpu);
+
+#endif
