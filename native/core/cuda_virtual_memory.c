@@ -40,6 +40,17 @@ CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void 
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+/* What another process has made counts there. A handle that we know is of this process's own memory, once more. */
+CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *shareable,
+                                        CUmemAllocationHandleType type) {
+    CUresult result = DRIVER(cuMemImportFromShareableHandle)(handle, shareable, type);
+    struct physical *physical = result == CUDA_SUCCESS ? physical_of_handle(*handle) : NULL;
+    if (physical == NULL || physical_add_handle(physical, *handle))
+        return result;
+    DRIVER(cuMemRelease)(*handle);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
 CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
     struct physical *physical = physical_take_handle(handle);
     CUresult result = DRIVER(cuMemRelease)(handle);

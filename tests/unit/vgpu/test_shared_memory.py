@@ -1,0 +1,153 @@
+"""Memory that processes share: it counts once, in the process that made it, as long as that one has it."""
+
+from typing import Any
+
+from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, Container
+
+# What every process starts with. Sizes are in MiB. OTHER is the program of a second process, which is given the name of
+# what is shared as its argument, answers with a line of JSON, and lives until its input ends.
+COMMON = f"""
+import json, os, subprocess, sys
+from cuda.bindings import driver as cuda
+
+MIB = {MIB}
+FD = cuda.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+
+def call(name, *arguments):
+    result, *values = getattr(cuda, name)(*arguments)
+    assert result == 0, (name, result)
+    return values[0] if values else None
+
+def used():
+    _, free, total = cuda.cuMemGetInfo()
+    return (total - free) // MIB
+
+def allocated(megabytes):
+    return int(cuda.cuMemAlloc(megabytes * MIB)[0])
+
+def create(megabytes):
+    properties = cuda.CUmemAllocationProp()
+    properties.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
+    properties.requestedHandleTypes = FD
+    properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+    return call("cuMemCreate", megabytes * MIB, properties, 0)
+
+def exported(handle):
+    return int(call("cuMemExportToShareableHandle", handle, FD, 0))
+
+def imported(descriptor):
+    return call("cuMemImportFromShareableHandle", int(descriptor), FD)
+
+def mapped(handle, megabytes):
+    address = int(call("cuMemAddressReserve", megabytes * MIB, 0, 0, 0))
+    call("cuMemMap", address, megabytes * MIB, 0, handle, 0)
+    access = cuda.CUmemAccessDesc()
+    access.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+    access.flags = cuda.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+    call("cuMemSetAccess", address, megabytes * MIB, [access], 1)
+    return address
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+def start():
+    call("cuInit", 0)
+    call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
+"""
+
+FIRST = """
+class Other:
+    def __init__(self, name, *descriptors):
+        command = [sys.executable, "-c", COMMON + "start()" + OTHER, str(name)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=descriptors)
+
+    def answer(self):
+        return json.loads(self.process.stdout.readline())
+
+    def go_on(self):
+        self.process.stdin.write("go on\\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def end(self):
+        self.process.communicate()
+
+start()
+seen = []
+"""
+SHOW = "\nprint(json.dumps(seen))\n"
+
+IMPORTS = """
+address = mapped(imported(sys.argv[1]), 600)
+"""
+
+
+def _seen(container: Container, program: str, other: str = "") -> Any:
+    constants = f"COMMON, OTHER = {COMMON!r}, {other!r}\n"
+    return container.python(constants + COMMON + FIRST + program + SHOW)
+
+
+def test_imported_memory_counts_once(container: Container) -> None:
+    container.grant(0, GIB)
+    other = IMPORTS + "answer([used(), allocated(425), allocated(424), used()]); sys.stdin.readline()"
+    program = """
+handle = create(600)
+call("cuMemsetD8", mapped(handle, 600), 7, 600 * MIB)
+descriptor = exported(handle)
+other = Other(descriptor, descriptor)
+seen += [other.answer(), used()]
+other.end()
+seen.append(used())
+"""
+    assert _seen(container, program, other) == [[600, OUT_OF_MEMORY, 0, 1024], 1024, 600]
+
+
+def test_an_import_gives_back_nothing(container: Container) -> None:
+    container.grant(0, GIB)
+    other = """
+handle = imported(sys.argv[1])
+address = mapped(handle, 600)
+call("cuMemUnmap", address, 600 * MIB)
+call("cuMemRelease", handle)
+answer([used(), int(cuda.cuMemRelease(handle)[0]) != 0])
+"""
+    program = """
+descriptor = exported(create(600))
+other = Other(descriptor, descriptor)
+seen += [other.answer(), used()]
+other.end()
+"""
+    assert _seen(container, program, other) == [[600, True], 600]
+
+
+def test_what_its_maker_lets_go_of_no_longer_counts(container: Container) -> None:
+    """The driver tells an importer neither how large the memory is nor whether another process still counts it."""
+    container.grant(0, GIB)
+    program = """
+handle = create(600)
+descriptor = exported(handle)
+other = Other(descriptor, descriptor)
+other.answer()
+call("cuMemRelease", handle)
+seen.append(used())
+other.end()
+"""
+    assert _seen(container, program, IMPORTS + "answer(used()); sys.stdin.readline()") == [0]
+
+
+def test_a_process_that_imports_its_own_memory_counts_it_once_and_until_it_lets_go_of_it(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+handle = create(600)
+again = imported(exported(handle))
+seen.append(used())
+call("cuMemRelease", handle)
+seen.append(used())
+address = mapped(again, 600)
+call("cuMemRelease", again)
+seen.append(used())
+call("cuMemUnmap", address, 600 * MIB)
+seen.append(used())
+"""
+    assert _seen(container, program) == [600, 600, 600, 0]
