@@ -27,9 +27,10 @@ class ApiServer:
 
     Without `consumable_capacity`, `device_taints` or `device_status` it behaves like a real one whose feature gate
     DRAConsumableCapacity, DRADeviceTaints or DRAResourceClaimDeviceStatus is off; without `notices`, like one before
-    1.35, which knows no taint of the effect `None`. Where a `token` is set it must come with each request. It listens on
-    the loopback interface, on any free port where none is named. Entered again it is the same server after a restart:
-    same address, same objects. `asked` is what requests needed permission for so far, `refused` what no role allows.
+    1.35, which knows no taint of the effect `None`. Where a `token` is set it must come with each request. It listens
+    on the loopback interface, on any free port where none is named. Entered again it is the same server after a
+    restart: same address, same objects. `asked` is what requests needed permission for so far, `refused` what no role
+    allows.
     """
 
     def __init__(self, *, consumable_capacity: bool = True, port: int = 0) -> None:
