@@ -82,7 +82,7 @@ class Kubelet:
     async def registered(self, driver: str, *, instances: int = 1) -> str:
         """Wait until so many instances of a driver are registered; return the API version spoken with the last one."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._instances(driver)) == instances)
+            await self._changed.wait_for(lambda: self._are_registered(driver, instances))
         return self._plugin(driver).version.name
 
     async def refused(self, driver: str) -> None:
@@ -134,6 +134,11 @@ class Kubelet:
 
     def _instances(self, driver: str) -> list[_Plugin]:
         return [plugin for plugin in self._plugins.values() if plugin.driver == driver]
+
+    def _are_registered(self, driver: str, instances: int) -> bool:
+        """Whether that many are, none of which has died since without our having seen it yet."""
+        registered = {socket for socket, plugin in self._plugins.items() if plugin.driver == driver}
+        return len(registered) == instances and registered <= _sockets(self._registry_dir)
 
     def _plugin(self, driver: str) -> _Plugin:
         instances = self._instances(driver)

@@ -1,7 +1,7 @@
 """The HTTP endpoint for Prometheus and for the kubelet's probes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -11,14 +11,15 @@ from prometheus_client.registry import Collector
 
 @asynccontextmanager
 async def serve_endpoint(
-    collector: Collector, address: tuple[str, int], *, is_ready: Callable[[], bool]
+    collectors: Iterable[Collector], address: tuple[str, int], *, is_ready: Callable[[], bool]
 ) -> AsyncIterator[None]:
     """Serve `/metrics`, `/healthz` and `/readyz` while the context is entered; the last fails while not `is_ready`.
 
     Raises OSError where the address is taken.
     """
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
 
     async def metrics(_: web.Request) -> web.Response:
         # Reading the shares' files must not hold up the kubelet's calls.

@@ -1,4 +1,4 @@
-"""What each share of the node was granted and uses, in Prometheus' terms."""
+"""What each share of the node was granted and uses, and how its GPUs are, in Prometheus' terms."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -6,7 +6,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hami_dra.gpu import Gpu
+from hami_dra.kubeletplugin import HealthStatus
 from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_use
+
+from .health import GpuHealth
+from .slices import device_name
 
 _LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
 
@@ -46,6 +50,25 @@ class ShareCollector(Collector):
         in_use = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
         return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory))
+
+
+class GpuCollector(Collector):
+    """Asks for the health of each GPU at each scrape."""
+
+    def __init__(self, gpus: Callable[[], Iterable[Gpu]], health: GpuHealth) -> None:
+        self._gpus = gpus
+        self._health = health
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One gauge, with a row for each GPU whose health is known."""
+        healthy = GaugeMetricFamily(
+            "hami_dra_gpu_healthy", "1 where the GPU can be used, else 0.", labels=("gpu_uuid", "device")
+        )
+        for gpu in self._gpus():
+            status, _ = self._health.status(gpu.uuid)
+            if status is not HealthStatus.UNKNOWN:
+                healthy.add_metric((gpu.uuid, device_name(gpu)), float(status is HealthStatus.HEALTHY))
+        return (healthy,)
 
 
 def _gauge(name: str, meaning: str) -> GaugeMetricFamily:

@@ -47,6 +47,11 @@ class NodeWatch:
                 _log.error("there is no GPU to share: %s; waiting for one", error)
             self._problem = str(error)
 
+    def arrived(self, uuid: str) -> None:
+        """Ask again where this GPU, which answers now, did not answer before: that leaves no trace."""
+        if all(gpu.uuid != uuid for gpu in self.node.gpus.values()):
+            self._traces = None
+
     async def run(self, changed: Callable[[GpuNode], None]) -> Never:
         """Look in intervals until cancelled, and tell what has changed."""
         while True:

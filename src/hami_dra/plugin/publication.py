@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from hami_dra.kube import Conflict, Device, FieldsDropped, KubeClient, KubeError, ObjectReference, SlicePublisher
+from hami_dra.kube import Device, FieldsDropped, Invalid, KubeClient, KubeError, SlicePublisher, TaintsDropped
 from hami_dra.shares import DRIVER_NAME
 
-from .events import warning
+from .node_events import NodeEvents
 from .succession import Succession
+from .taints import offers
 
 _log = logging.getLogger(__name__)
 
@@ -20,26 +21,35 @@ class Publication:
     """The ResourceSlices of one node. Where they cannot be published they are tried again in intervals.
 
     Of several instances of the plugin, whose slices may differ as their versions do, the newest publishes.
+    Where the cluster has no taints, the devices with taints that are not `is_in_use` are held back.
     """
 
-    def __init__(self, kube: KubeClient, node_name: str, succession: Succession) -> None:
-        self._kube = kube
-        self._node_name = node_name
+    def __init__(
+        self,
+        kube: KubeClient,
+        node_name: str,
+        succession: Succession,
+        events: NodeEvents,
+        is_in_use: Callable[[Device], bool],
+    ) -> None:
         self._devices: Sequence[Device] = ()
         self._offered = asyncio.Event()
         self._succession = succession
+        self._events = events
+        self._is_in_use = is_in_use
+        self._is_makeshift = False
         self._publisher = SlicePublisher(
             kube, DRIVER_NAME, node_name, is_superseded=lambda: not self._succession.is_newest
         )
 
     def offer(self, devices: Sequence[Device]) -> None:
         """Want these devices published from now on."""
-        self._devices = devices
-        self._offered.set()
+        if devices != self._devices or not devices:
+            self._devices = devices
+            self._offered.set()
 
     async def run(self) -> None:
-        """Publish what is offered, and keep it published until cancelled. Raises OSError."""
-        self._succession.join()
+        """Publish what is offered, and keep it published until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             await self._publish()
             tasks.create_task(self._publisher.run())
@@ -47,8 +57,11 @@ class Publication:
                 await self._publish()
 
     async def _publish(self) -> None:
-        """Publish the next offer, however often it takes."""
-        await self._offered.wait()
+        """Publish the next offer, however often it takes; without the taints of the last one, try that again too."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_SECONDS if self._is_makeshift else None):
+                await self._offered.wait()
+        is_news = self._offered.is_set()
         self._offered.clear()
         told = ""
         while (problem := await self._problem()) is not None:
@@ -56,26 +69,26 @@ class Publication:
                 _log.error("GPUs are not published: %s", problem)
                 told = str(problem)
                 if isinstance(problem, FieldsDropped):
-                    await self._tell(told)
+                    self._events.tell("FeatureGateOff", told)
             await asyncio.sleep(_RETRY_SECONDS)
+        if not is_news:
+            return
         if self._succession.is_newest:
             _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
         else:
             _log.info("GPUs are published by a newer instance of the plugin")
 
     async def _problem(self) -> KubeError | None:
-        try:
-            await self._publisher.publish(self._devices)
-        except KubeError as error:
-            return error
-        return None
-
-    async def _tell(self, message: str) -> None:
-        """Post an Event on the node, where an administrator looks who misses its devices."""
-        try:
-            node = await self._kube.get_node(self._node_name)
-            about = ObjectReference(api_version="v1", kind="Node", name=self._node_name, uid=node.metadata.uid)
-            with suppress(Conflict):  # told by an earlier process
-                await self._kube.create_event(warning(about, "FeatureGateOff", message, self._node_name))
-        except KubeError as error:
-            _log.warning("no Event about it: %s", error)
+        """Publish the best offer that the cluster takes; return why it takes none."""
+        problem: KubeError | None = None
+        for number, offer in enumerate(offers(self._devices, self._is_in_use)):
+            try:
+                await self._publisher.publish(offer)
+            except (Invalid, TaintsDropped) as error:
+                problem = error
+            except KubeError as error:
+                return error
+            else:
+                self._is_makeshift = number > 0
+                return None
+        return problem

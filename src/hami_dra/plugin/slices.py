@@ -1,10 +1,19 @@
 """GPUs as the scheduler sees them: the devices of this node's ResourceSlices."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from hami_dra.gpu import Gpu
-from hami_dra.kube import CapacityRange, CapacityRequestPolicy, Device, DeviceAttribute, DeviceCapacity, Quantity
+from hami_dra.kube import (
+    CapacityRange,
+    CapacityRequestPolicy,
+    Device,
+    DeviceAttribute,
+    DeviceCapacity,
+    DeviceTaint,
+    Quantity,
+)
 
 _MIB = Quantity(2**20)
 _PERCENT = Quantity(1)
@@ -22,15 +31,20 @@ def offered_memory(gpu: Gpu) -> int:
     return gpu.memory_bytes - gpu.memory_bytes % _MIB
 
 
-def devices(gpus: Iterable[Gpu], tenants: int | None = None) -> tuple[Device, ...]:
+def devices(
+    gpus: Iterable[Gpu],
+    tenants: int | None = None,
+    taints: Mapping[str, Sequence[DeviceTaint]] = MappingProxyType({}),
+) -> tuple[Device, ...]:
     """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler.
 
-    `tenants` is how many shares of a GPU there may be at a time, any number where None.
+    `tenants` is how many shares of a GPU there may be at a time, any number where None; `taints` are those of GPUs by
+    their UUID.
     """
-    return tuple(_device(gpu, tenants) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
+    return tuple(_device(gpu, tenants, taints.get(gpu.uuid, ())) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
 
 
-def _device(gpu: Gpu, tenants: int | None) -> Device:
+def _device(gpu: Gpu, tenants: int | None, taints: Sequence[DeviceTaint]) -> Device:
     return Device(
         name=device_name(gpu),
         attributes={name: attribute for name, attribute in _attributes(gpu).items() if attribute},
@@ -40,6 +54,7 @@ def _device(gpu: Gpu, tenants: int | None) -> Device:
         }
         | ({"tenants": _places(tenants)} if tenants else {}),
         allow_multiple_allocations=True,
+        taints=tuple(taints),
     )
 
 

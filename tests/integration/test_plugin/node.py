@@ -15,6 +15,7 @@ import msgspec
 
 from hami_dra.kube import (
     AllocationResult,
+    Conflict,
     Device,
     DeviceAllocationConfiguration,
     DeviceAllocationResult,
@@ -147,7 +148,12 @@ class Node:
         """Give a claim `results`, and take away what it had."""
         allocation = AllocationResult(devices=DeviceAllocationResult(results=results, config=config))
         status = ResourceClaimStatus(allocation=allocation if results else None)
-        return await self.kube.update_claim_status(msgspec.structs.replace(claim, status=status))
+        while True:
+            found = await self.kube.get_claim(claim.metadata.namespace, claim.metadata.name)
+            try:
+                return await self.kube.update_claim_status(msgspec.structs.replace(found, status=status))
+            except Conflict:
+                continue  # the plugin reports on its shares meanwhile
 
     async def prepare(self, *claims: ClaimRef) -> list[tuple[PreparedDevice, ...] | ClaimError]:
         """What the plugin answers for each claim of one call."""

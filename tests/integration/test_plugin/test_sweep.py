@@ -71,10 +71,8 @@ async def test_old_version_goes_with_the_last_claim_that_uses_it(idle_node: Node
     unused.mkdir()
     node.spec_path(claim).write_text(node.spec_path(claim).read_text().replace(current.name, old.name))
     await node.start()
-    await until(lambda: not unused.exists(), "the sweep")
-    assert {path.name for path in node.install_dir.iterdir()} == {old.name, current.name}
+    await until(lambda: {path.name for path in node.install_dir.iterdir()} == {old.name, current.name}, "the sweep")
     await node.kube.delete_claim(claim.namespace, claim.name)
     await node.stop()
     await node.start()
-    await until(lambda: not old.exists(), "the sweep")
-    assert [path.name for path in node.install_dir.iterdir()] == [current.name]
+    await until(lambda: [path.name for path in node.install_dir.iterdir()] == [current.name], "the sweep")

@@ -1,0 +1,165 @@
+"""What is wrong with this node's GPUs at present, and the word about it to the kubelet and to people."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hami_dra.gpu import Diagnosis, Finding, Gpu, HealthUnknownError, Reading, watch_health
+from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
+
+from .node import GpuNode
+from .node_events import NodeEvents
+from .slices import device_name
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 5
+_FIRST_SECONDS = 10
+_REPEAT_SECONDS = 10
+"""Between two reports to the kubelet without news; it takes the health for unknown after three times this."""
+_NOT_ASKED = "NVML has not been asked yet"
+
+
+class GpuHealth:
+    """`findings` is what is wrong with each GPU, by UUID; where NVML does not answer, what was wrong last.
+
+    `unknown` says why NVML does not answer, and is empty while it does.
+    """
+
+    def __init__(self, driver_root: Path, events: NodeEvents) -> None:
+        self._driver_root = driver_root
+        self._events = events
+        self._diagnosis = Diagnosis()
+        self._followed: set[tuple[str, str | None]] = set()
+        self._noticed: set[tuple[str, str]] = set()
+        self._restart = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self.findings: Mapping[str, tuple[Finding, ...]] = {}
+        self.unknown = _NOT_ASKED
+
+    async def first(self) -> None:
+        """Wait for the first reading, so that no taint is lifted that only is not known yet; but not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: self.unknown != _NOT_ASKED)
+
+    def follow(self, node: GpuNode) -> None:
+        """Ask the NVML of the driver that the node has now, where that or its GPUs are not those followed before.
+
+        What an XID told of the GPUs ends with the driver that told it.
+        """
+        before, self._followed = self._followed, {(gpu.uuid, gpu.driver_version) for gpu in node.gpus.values()}
+        if not before or before == self._followed:
+            return
+        if {version for _, version in before} != {version for _, version in self._followed}:
+            self._diagnosis = Diagnosis()
+            self._noticed.clear()
+        self._restart.set()
+
+    async def run(self, changed: Callable[[], None], arrived: Callable[[str], None]) -> None:
+        """Watch until cancelled; tell when something has changed, and of each GPU that comes to be reached, by UUID."""
+        while True:
+            self._restart.clear()
+            watching = asyncio.create_task(self._watch(changed, arrived))
+            restarting = asyncio.create_task(self._restart.wait())
+            try:
+                await asyncio.wait((watching, restarting), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                watching.cancel()
+                restarting.cancel()
+                await asyncio.gather(watching, restarting, return_exceptions=True)
+            if not watching.cancelled():
+                watching.result()
+
+    async def _watch(self, changed: Callable[[], None], arrived: Callable[[str], None]) -> None:
+        """Take in readings until NVML fails; then wait a little."""
+        reached: set[str] | None = None
+        try:
+            async with aclosing(watch_health(self._driver_root)) as lines:
+                async for readings in lines:
+                    news = self._diagnosis.update((*self._unreached(), *readings), time.monotonic())
+                    await self._become(self._diagnosis.findings, "", changed)
+                    for uuid, finding in news:
+                        self._notice(uuid, finding)
+                    now = self._reached()
+                    for uuid in now - reached if reached is not None else ():
+                        arrived(uuid)
+                    reached = now
+        except (HealthUnknownError, OSError) as error:
+            if not self.unknown:
+                _log.warning("the health of GPUs is unknown: %s", error)
+            await self._become(self.findings, str(error), changed)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _unreached(self) -> list[Reading]:
+        """GPUs of the node that were lost before they could be watched: NVML gives those no name."""
+        return [Reading(uuid, is_lost=True) for uuid, _ in self._followed if uuid not in self._diagnosis.findings]
+
+    def _reached(self) -> set[str]:
+        return {uuid for uuid, found in self.findings.items() if all(finding.cause != "lost" for finding in found)}
+
+    async def _become(
+        self, findings: Mapping[str, tuple[Finding, ...]], unknown: str, changed: Callable[[], None]
+    ) -> None:
+        before = self.findings
+        if (findings, unknown) == (before, self.unknown):
+            return
+        self.findings, self.unknown = findings, unknown
+        changed()
+        async with self._changed:
+            self._changed.notify_all()
+        for uuid in findings:
+            known = {finding.cause for finding in before.get(uuid, ())}
+            for finding in findings[uuid]:
+                if finding.cause not in known:
+                    self._tell(uuid, finding)
+            if known and not findings[uuid]:
+                _log.info("GPU %s is well again", uuid)
+                self._events.tell("GpuHealthy", f"GPU {uuid} is well again: new claims may be given it", "Normal")
+
+    def _notice(self, uuid: str, finding: Finding) -> None:
+        """Tell of something that passed, once as long as the driver is the same: some XIDs come in thousands."""
+        if (uuid, finding.cause) not in self._noticed:
+            self._noticed.add((uuid, finding.cause))
+            self._tell(uuid, finding)
+
+    def _tell(self, uuid: str, finding: Finding) -> None:
+        message = f"GPU {uuid}: {finding.what}; {finding.advice}"
+        _log.warning("%s", message)
+        self._events.tell("GpuNotice" if finding.is_usable else "GpuUnusable", message)
+
+    async def reports(self, node: Callable[[], GpuNode]) -> AsyncGenerator[Sequence[DeviceHealth], None]:
+        """What the kubelet is told: at once, at each change, and again within its patience."""
+        while True:
+            yield self._report(node())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REPEAT_SECONDS), self._changed:
+                    await self._changed.wait()
+
+    def _report(self, node: GpuNode) -> list[DeviceHealth]:
+        return [self._health(node.name, gpu) for gpu in node.gpus.values()]
+
+    def _health(self, pool: str, gpu: Gpu) -> DeviceHealth:
+        status, message = self.status(gpu.uuid)
+        return DeviceHealth(
+            pool=pool,
+            device=device_name(gpu),
+            status=status,
+            checked=datetime.now(UTC),
+            message=message,
+            timeout_seconds=3 * _REPEAT_SECONDS,
+        )
+
+    def status(self, uuid: str) -> tuple[HealthStatus, str]:
+        """How a GPU is, and what to say of it."""
+        findings = self.findings.get(uuid)
+        message = "; ".join(f"{finding.what}; {finding.advice}" for finding in findings or ())
+        if findings and not findings[0].is_usable:
+            return HealthStatus.UNHEALTHY, message
+        if self.unknown or findings is None:
+            return HealthStatus.UNKNOWN, self.unknown
+        return HealthStatus.HEALTHY, message
