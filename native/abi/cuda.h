@@ -341,6 +341,13 @@ typedef enum CUgraphMem_attribute {
     CU_GRAPH_MEM_ATTR_RESERVED_MEM_HIGH = 3,
 } CUgraphMem_attribute;
 
+/* Memory of other processes. */
+typedef struct CUipcMemHandle {
+    char reserved[64];
+} CUipcMemHandle;
+
+#define CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS 0x1u
+
 /* Pointers and copies. */
 typedef enum CUmemorytype {
     CU_MEMORYTYPE_HOST = 1,

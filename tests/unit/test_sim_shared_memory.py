@@ -13,6 +13,8 @@ GIB = 2**30
 # Sizes are in GiB. The program of the second process is in OTHER: it says when it is ready, and lives until its input
 # ends.
 COMMON = """
+import ctypes, subprocess
+
 FD = driver.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 
 def used():
@@ -43,8 +45,6 @@ def byte_at(address):
 start()
 """
 FIRST = """
-import subprocess
-
 def other(name, *descriptors):
     process = subprocess.Popen([sys.executable, "-c", OTHER, str(name)],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=descriptors)
@@ -108,6 +108,28 @@ call("cuMemAlloc", 16 * GIB)
 show(seen)
 """
     assert _seen(machine, program, IMPORTS) == [6, 6, 0, "CUDA_ERROR_INVALID_VALUE"]
+
+
+def test_a_memory_handle_gives_the_same_bytes_which_are_there_once(machine: Machine) -> None:
+    other = """
+handle = driver.CUipcMemHandle()
+ctypes.memmove(handle.getPtr(), bytes.fromhex(sys.argv[1]), 64)
+address = call("cuIpcOpenMemHandle", handle, 1)
+call("cuMemsetD8", address, byte_at(address) + 1, 1)
+"""
+    program = """
+address = call("cuMemAlloc", 6 * GIB)
+call("cuMemsetD8", address, 7, 1)
+handle = call("cuIpcGetMemHandle", address)
+process = other(ctypes.string_at(handle.getPtr(), 64).hex())
+seen = [byte_at(address), used(), error_of("cuIpcOpenMemHandle", handle, 1)]
+call("cuMemFree", address)
+seen.append(used())
+end(process)
+show([*seen, used(), error_of("cuIpcGetMemHandle", address), error_of("cuIpcCloseMemHandle", address)])
+"""
+    invalid = "CUDA_ERROR_INVALID_VALUE"
+    assert _seen(machine, program, other) == [8, 6, "CUDA_ERROR_INVALID_CONTEXT", 6, 0, invalid, invalid]
 
 
 def test_what_is_no_shared_memory_is_refused(machine: Machine) -> None:

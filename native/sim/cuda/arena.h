@@ -13,18 +13,20 @@ enum block_kind {
     BLOCK_MANAGED,     /* memory that host and device share; takes none of the device's */
     BLOCK_HOST,        /* pinned host memory */
     BLOCK_RESERVATION, /* addresses only, for cuMemMap */
+    BLOCK_IPC,         /* another process's device memory */
     BLOCK_GRAPH,       /* device memory that a graph has allocated, which has these addresses at every launch */
 };
 
 /* A run of addresses that was handed out. */
 struct block {
     _Atomic uint32_t kind;
-    _Atomic uint32_t next; /* in the list of free blocks */
-    uint32_t context;      /* in which it was allocated */
-    _Atomic bool backed;   /* by pages that can be read and written */
-    uint64_t size;         /* bytes, rounded up to SIM_UNIT */
-    void *mappings;        /* of a reservation; see vmm.c */
-    CUmemoryPool pool;     /* whose memory it is; NULL: none's */
+    _Atomic uint32_t next;        /* in the list of free blocks */
+    uint32_t context;             /* in which it was allocated */
+    _Atomic bool backed;          /* by pages that can be read and written */
+    uint64_t size;                /* bytes, rounded up to SIM_UNIT */
+    void *mappings;               /* of a reservation; see vmm.c */
+    CUmemoryPool pool;            /* whose memory it is; NULL: none's */
+    struct shared_memory *shared; /* where its bytes are if other processes may have them; else NULL */
 };
 
 /* Hands out addresses for `size` bytes, aligned to the next power of two of it and at least to a page. The block's kind

@@ -6,8 +6,14 @@
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
+#include "sim/cuda/shared_memory.h"
 #include "sim/cuda/table.h"
 #include "sim/cuda/vmm.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define PITCH 512u /* bytes: rows of cuMemAllocPitch start at multiples of it */
 
@@ -26,7 +32,11 @@ static void give_memory(enum block_kind kind, CUcontext context, CUmemoryPool po
 
 /* Gives back the device memory behind a block that was taken out of use, and its addresses. */
 static void release(struct block *block, enum block_kind kind) {
-    give_memory(kind, context_at(block->context), block->pool, block->size);
+    if (block->shared != NULL)
+        shared_memory_close(block->shared);
+    else
+        give_memory(kind, context_at(block->context), block->pool, block->size);
+    block->shared = NULL;
     if (kind != BLOCK_GRAPH)
         arena_put(block);
 }
@@ -97,6 +107,59 @@ static CUresult deallocate(CUdeviceptr pointer, enum block_kind kind, enum block
             return CUDA_SUCCESS;
         }
     return CUDA_ERROR_INVALID_VALUE;
+}
+
+/* Puts a file's pages, which hold the same bytes, in place of the block's own. */
+static bool move_into(const struct shared_memory *shared, struct block *block) {
+    static const char zeroes[4096];
+    CUdeviceptr start = arena_address(block);
+    bool moved = true;
+    for (uint64_t at = 0; atomic_load(&block->backed) && moved && at < block->size; at += sizeof zeroes) {
+        size_t size = block->size - at < sizeof zeroes ? block->size - at : sizeof zeroes;
+        const char *page = (const char *)start + at;
+        moved = memcmp(page, zeroes, size) == 0 || pwrite(shared->file, page, size, (off_t)at) == (ssize_t)size;
+    }
+    moved = moved && shared_memory_map(shared, start, block->size, PROT_READ | PROT_WRITE);
+    if (moved)
+        atomic_store(&block->backed, true);
+    return moved;
+}
+
+CUresult memory_share(CUdeviceptr pointer, const struct shared_memory **shared) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct block *block = arena_find(pointer);
+    if (block == NULL || atomic_load(&block->kind) != BLOCK_DEVICE || block->pool != NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    pthread_mutex_lock(&lock);
+    if (block->shared == NULL)
+        block->shared = shared_memory_create(context_at(block->context)->device, block->size);
+    *shared = block->shared;
+    CUresult result = *shared != NULL && move_into(*shared, block) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+CUresult memory_open(struct shared_memory *shared, CUdeviceptr *pointer) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    struct block *block = result == CUDA_SUCCESS ? arena_take(shared->size) : NULL;
+    if (block == NULL)
+        return result != CUDA_SUCCESS ? result : CUDA_ERROR_OUT_OF_MEMORY;
+    if (!shared_memory_map(shared, arena_address(block), shared->size, PROT_READ | PROT_WRITE)) {
+        arena_put(block);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    atomic_store(&block->backed, true);
+    block->context = context_index(context);
+    block->pool = NULL;
+    block->shared = shared;
+    *pointer = arena_address(block);
+    atomic_store(&block->kind, BLOCK_IPC);
+    return CUDA_SUCCESS;
+}
+
+CUresult memory_close(CUdeviceptr pointer) {
+    return deallocate(pointer, BLOCK_IPC, BLOCK_IPC, BLOCK_IPC);
 }
 
 CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {

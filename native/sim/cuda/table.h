@@ -129,6 +129,11 @@
     ROW(cuMemUnmap, cuMemUnmap, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
     ROW(cuMemSetAccess, cuMemSetAccess, 10020, LEGACY, (CUdeviceptr pointer, size_t size, const CUmemAccessDesc *access, size_t count)) \
     \
+    ROW(cuIpcGetMemHandle, cuIpcGetMemHandle, 4010, LEGACY, (CUipcMemHandle *handle, CUdeviceptr pointer)) \
+    ROW(cuIpcOpenMemHandle, cuIpcOpenMemHandle, 4010, LEGACY, (CUdeviceptr *pointer, CUipcMemHandle handle, unsigned int flags)) \
+    ROW(cuIpcOpenMemHandle, cuIpcOpenMemHandle_v2, 11000, LEGACY, (CUdeviceptr *pointer, CUipcMemHandle handle, unsigned int flags)) \
+    ROW(cuIpcCloseMemHandle, cuIpcCloseMemHandle, 4010, LEGACY, (CUdeviceptr pointer)) \
+    \
     ROW(cuImportExternalMemory, cuImportExternalMemory, 10000, LEGACY, (CUexternalMemory *memory, const CUDA_EXTERNAL_MEMORY_HANDLE_DESC *description)) \
     ROW(cuDestroyExternalMemory, cuDestroyExternalMemory, 10000, LEGACY, (CUexternalMemory memory)) \
     \

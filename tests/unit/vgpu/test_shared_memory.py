@@ -7,7 +7,7 @@ from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, Container
 # What every process starts with. Sizes are in MiB. OTHER is the program of a second process, which is given the name of
 # what is shared as its argument, answers with a line of JSON, and lives until its input ends.
 COMMON = f"""
-import json, os, subprocess, sys
+import ctypes, json, subprocess, sys
 from cuda.bindings import driver as cuda
 
 MIB = {MIB}
@@ -101,6 +101,27 @@ other.end()
 seen.append(used())
 """
     assert _seen(container, program, other) == [[600, OUT_OF_MEMORY, 0, 1024], 1024, 600]
+
+
+def test_memory_of_an_opened_handle_counts_once(container: Container) -> None:
+    container.grant(0, GIB)
+    other = """
+handle = cuda.CUipcMemHandle()
+ctypes.memmove(handle.getPtr(), bytes.fromhex(sys.argv[1]), 64)
+address = call("cuIpcOpenMemHandle", handle, 1)
+seen = [used(), allocated(425), allocated(424)]
+call("cuIpcCloseMemHandle", address)
+answer([*seen, used()])
+sys.stdin.readline()
+"""
+    program = """
+handle = call("cuIpcGetMemHandle", call("cuMemAlloc", 600 * MIB))
+other = Other(ctypes.string_at(handle.getPtr(), 64).hex())
+seen.append(other.answer())
+other.end()
+seen.append(used())
+"""
+    assert _seen(container, program, other) == [[600, OUT_OF_MEMORY, 0, 1024], 600]
 
 
 def test_an_import_gives_back_nothing(container: Container) -> None:
