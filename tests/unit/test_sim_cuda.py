@@ -337,7 +337,7 @@ show([10 <= elapsed < 5000, call("cuStreamGetPriority", stream), call("cuStreamG
 
 
 def test_what_is_not_simulated_says_so(machine: Machine) -> None:
-    assert run(machine, "start()\nshow(error_of('cuModuleLoadData', b'.version 8.0'))") == "CUDA_ERROR_NOT_SUPPORTED"
+    assert run(machine, "start()\nshow(error_of('cuModuleLoadData', b'\\x7fELF'))") == "CUDA_ERROR_NOT_SUPPORTED"
 
 
 def test_nothing_works_before_cu_init(machine: Machine) -> None:

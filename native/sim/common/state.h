@@ -58,6 +58,14 @@ struct sim_event {
 
 #define SIM_EVENTS 256 /* who is further behind has missed some */
 
+/* What NVML tells of the processes that use a GPU. */
+enum sim_process_list {
+    SIM_PROCESSES_WHOLE,          /* PIDs as the caller's namespace has them, and their memory: a recent driver */
+    SIM_PROCESSES_WITHOUT_MEMORY, /* the same, each with 0 bytes */
+    SIM_PROCESSES_ABSENT,         /* none: a driver that knows processes by other PIDs than the caller's */
+    SIM_PROCESS_LISTS,
+};
+
 /* What one process uses of one GPU. */
 struct sim_use {
     /* In units of SIM_UNIT, low half: in use; high half: set aside for this process. See ledger.c. */
@@ -94,6 +102,7 @@ struct sim_state {
     struct sim_health health[SIM_MAX_GPUS];
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
+    uint32_t process_list; /* enum sim_process_list */
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
     struct sim_shared shared[SIM_MAX_SHARED];
 };

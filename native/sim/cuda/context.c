@@ -1,7 +1,9 @@
 /* Contexts live in one table, so that any handle can be checked; its first entries are the devices' primary ones. */
 #include "sim/cuda/context.h"
 
+#include "sim/common/ledger.h"
 #include "sim/cuda/array.h"
+#include "sim/cuda/limits.h"
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
@@ -63,13 +65,38 @@ static void wait_ms(unsigned milliseconds) {
         continue;
 }
 
+CUresult context_take_memory(CUcontext context, uint64_t bytes) {
+    CUresult result = process_take_memory(context->device, bytes);
+    if (result == CUDA_SUCCESS)
+        atomic_fetch_add(&context->overhead, bytes);
+    return result;
+}
+
+void context_give_memory(CUcontext context, uint64_t bytes) {
+    atomic_fetch_sub(&context->overhead, bytes);
+    process_give_memory(context->device, bytes);
+}
+
+CUresult context_take_part(struct context_part *part, CUcontext context, uint64_t bytes) {
+    *part = (struct context_part){context, context->id, ledger_round(bytes)};
+    return context_take_memory(context, part->bytes);
+}
+
+void context_give_part(const struct context_part *part) {
+    context_lock();
+    if (part->context != NULL && atomic_load(&part->context->alive) && part->context->id == part->context_id)
+        context_give_memory(part->context, part->bytes);
+    context_unlock();
+}
+
 CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, unsigned api_version) {
     const struct sim_state *state = process_get()->machine.state;
-    CUresult result = process_take_memory(device, state->context_memory);
+    context->device = device;
+    CUresult result = context_take_memory(context, state->context_memory);
     if (result != CUDA_SUCCESS)
         return result;
     wait_ms(state->context_ms);
-    context->device = device;
+    limits_set_defaults(context->limits);
     context->flags = flags;
     context->api_version = api_version;
     context->id = ++last_id;
@@ -83,7 +110,7 @@ void context_demolish(CUcontext context) {
     memory_free_all_of(context_index(context));
     arrays_destroy_all_of(context);
     atomic_fetch_sub(&process_use(context->device)->contexts, 1);
-    process_give_memory(context->device, process_get()->machine.state->context_memory);
+    context_give_memory(context, atomic_load(&context->overhead));
 }
 
 static CUresult push(CUcontext context) {

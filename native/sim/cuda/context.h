@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#define CONTEXT_LIMITS 3 /* of enum CUlimit, the first ones */
+
 struct CUctx_st {
     _Atomic bool alive;
     CUdevice device;
@@ -14,6 +16,8 @@ struct CUctx_st {
     unsigned api_version;
     unsigned retained; /* of a primary context: how often */
     unsigned long long id;
+    size_t limits[CONTEXT_LIMITS];
+    _Atomic uint64_t overhead; /* bytes of device memory besides what is allocated in it */
 };
 
 /* The calling thread's current context, or the reason why it has none that works. */
@@ -38,5 +42,20 @@ CUresult context_create(CUcontext *context, CUdevice device, unsigned flags, uns
 
 /* Ends a context's life, and frees what was allocated in it. */
 void context_demolish(CUcontext context);
+
+/* Takes device memory for the context besides what is allocated in it, until it is given back or the context ends. */
+CUresult context_take_memory(CUcontext context, uint64_t bytes);
+void context_give_memory(CUcontext context, uint64_t bytes);
+
+/* So much of it as one object has, which may outlive the context. */
+struct context_part {
+    CUcontext context; /* NULL: there is none */
+    unsigned long long context_id;
+    uint64_t bytes;
+};
+
+/* Takes device memory, rounded up to whole units, and gives it back unless it went with its context. */
+CUresult context_take_part(struct context_part *part, CUcontext context, uint64_t bytes);
+void context_give_part(const struct context_part *part);
 
 #endif

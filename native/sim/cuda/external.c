@@ -1,6 +1,6 @@
-/* Memory that another programming interface has allocated. None is simulated, so its memory is taken with the import.
+/* Memory that another programming interface has allocated. None is simulated, so its memory is taken with the import,
+ * and goes with the context at the latest.
  */
-#include "sim/common/ledger.h"
 #include "sim/cuda/context.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 struct CUextMemory_st {
-    CUdevice device;
-    uint64_t size;
+    struct context_part memory;
 };
 
 static bool is_file(const CUDA_EXTERNAL_MEMORY_HANDLE_DESC *description) {
@@ -29,8 +28,7 @@ CUresult cuImportExternalMemory(CUexternalMemory *memory, const CUDA_EXTERNAL_ME
     CUexternalMemory imported = malloc(sizeof *imported);
     if (imported == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *imported = (struct CUextMemory_st){context->device, ledger_round(description->size)};
-    result = process_take_memory(imported->device, imported->size);
+    result = context_take_part(&imported->memory, context, description->size);
     if (result != CUDA_SUCCESS) {
         free(imported);
         return result;
@@ -45,7 +43,7 @@ CUresult cuDestroyExternalMemory(CUexternalMemory memory) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (memory == NULL)
         return CUDA_ERROR_INVALID_HANDLE;
-    process_give_memory(memory->device, memory->size);
+    context_give_part(&memory->memory);
     free(memory);
     return CUDA_SUCCESS;
 }

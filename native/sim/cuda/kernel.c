@@ -1,4 +1,4 @@
-/* Code for the device. It is not simulated, and says so rather than seem to work.
+/* Launches. They are not simulated, and say so rather than seem to work.
  *
  * These functions look at none of their arguments, so the table declares none.
  */
@@ -9,12 +9,6 @@
         return CUDA_ERROR_NOT_SUPPORTED;                                                                               \
     }
 
-NOT_SIMULATED(cuModuleLoad)
-NOT_SIMULATED(cuModuleLoadData)
-NOT_SIMULATED(cuModuleLoadDataEx)
-NOT_SIMULATED(cuModuleLoadFatBinary)
-NOT_SIMULATED(cuLibraryLoadData)
-NOT_SIMULATED(cuLibraryLoadFromFile)
 NOT_SIMULATED(cuLaunchKernel)
 NOT_SIMULATED(cuLaunchKernel_ptsz)
 NOT_SIMULATED(cuLaunchKernelEx)

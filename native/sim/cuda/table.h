@@ -50,6 +50,8 @@
     ROW(cuCtxDestroy, cuCtxDestroy, 2000, LEGACY, (CUcontext context)) \
     ROW(cuCtxDestroy, cuCtxDestroy_v2, 4000, LEGACY, (CUcontext context)) \
     ROW(cuCtxDetach, cuCtxDetach, 2000, LEGACY, (CUcontext context)) \
+    ROW(cuCtxSetLimit, cuCtxSetLimit, 3010, LEGACY, (CUlimit limit, size_t value)) \
+    ROW(cuCtxGetLimit, cuCtxGetLimit, 3010, LEGACY, (size_t *value, CUlimit limit)) \
     ROW(cuCtxPushCurrent, cuCtxPushCurrent, 2000, LEGACY, (CUcontext context)) \
     ROW(cuCtxPushCurrent, cuCtxPushCurrent_v2, 4000, LEGACY, (CUcontext context)) \
     ROW(cuCtxPopCurrent, cuCtxPopCurrent, 2000, LEGACY, (CUcontext *context)) \
@@ -224,12 +226,14 @@
     ROW(cuStreamIsCapturing, cuStreamIsCapturing_ptsz, 10000, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status)) \
     ROW(cuThreadExchangeStreamCaptureMode, cuThreadExchangeStreamCaptureMode, 10010, LEGACY, (CUstreamCaptureMode *mode)) \
     \
-    ROW(cuModuleLoad, cuModuleLoad, 2000, LEGACY, (void)) \
-    ROW(cuModuleLoadData, cuModuleLoadData, 2000, LEGACY, (void)) \
-    ROW(cuModuleLoadDataEx, cuModuleLoadDataEx, 2010, LEGACY, (void)) \
-    ROW(cuModuleLoadFatBinary, cuModuleLoadFatBinary, 2000, LEGACY, (void)) \
-    ROW(cuLibraryLoadData, cuLibraryLoadData, 12000, LEGACY, (void)) \
-    ROW(cuLibraryLoadFromFile, cuLibraryLoadFromFile, 12000, LEGACY, (void)) \
+    ROW(cuModuleLoad, cuModuleLoad, 2000, LEGACY, (CUmodule *module, const char *path)) \
+    ROW(cuModuleLoadData, cuModuleLoadData, 2000, LEGACY, (CUmodule *module, const void *image)) \
+    ROW(cuModuleLoadDataEx, cuModuleLoadDataEx, 2010, LEGACY, (CUmodule *module, const void *image, unsigned int count, int *options, void **values)) \
+    ROW(cuModuleLoadFatBinary, cuModuleLoadFatBinary, 2000, LEGACY, (CUmodule *module, const void *image)) \
+    ROW(cuModuleUnload, cuModuleUnload, 2000, LEGACY, (CUmodule module)) \
+    ROW(cuLibraryLoadData, cuLibraryLoadData, 12000, LEGACY, (CUlibrary *library, const void *image, int *options, void **values, unsigned int count, int *library_options, void **library_values, unsigned int library_count)) \
+    ROW(cuLibraryLoadFromFile, cuLibraryLoadFromFile, 12000, LEGACY, (CUlibrary *library, const char *path, int *options, void **values, unsigned int count, int *library_options, void **library_values, unsigned int library_count)) \
+    ROW(cuLibraryUnload, cuLibraryUnload, 12000, LEGACY, (CUlibrary library)) \
     ROW(cuLaunchKernel, cuLaunchKernel, 4000, LEGACY, (void)) \
     ROW(cuLaunchKernel, cuLaunchKernel_ptsz, 7000, PER_THREAD, (void)) \
     ROW(cuLaunchKernelEx, cuLaunchKernelEx, 11060, LEGACY, (void)) \

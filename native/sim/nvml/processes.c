@@ -4,15 +4,18 @@
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
 
-/* Tells what the process in `slot` has on the GPU, if it has anything and its PID means something to the caller. */
+/* Tells what the process in `slot` has on the GPU, if it has anything, its PID means something to the caller, and the
+ * machine's driver is one that tells. */
 static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) {
     const struct machine *machine = library_machine();
     uint64_t used = ledger_used_by(machine, slot, gpu);
     pid_t pid;
     if (used == 0 && atomic_load(&machine->state->slots[slot].use[gpu].contexts) == 0)
         return false;
-    if (!slots_owner(machine, slot, &pid) || pid == 0)
+    if (machine->state->process_list == SIM_PROCESSES_ABSENT || !slots_owner(machine, slot, &pid) || pid == 0)
         return false;
+    if (machine->state->process_list == SIM_PROCESSES_WITHOUT_MEMORY)
+        used = 0;
     *process = (nvmlProcessInfo_t){(unsigned)pid, used, NVML_VALUE_NOT_AVAILABLE, NVML_VALUE_NOT_AVAILABLE};
     return true;
 }

@@ -48,6 +48,16 @@ static int set_context_ms(const char *value) {
     return 0;
 }
 
+static int set_process_list(const char *value) {
+    static const char *const lists[SIM_PROCESS_LISTS] = {"whole", "without-memory", "absent"};
+    for (uint32_t list = 0; list < SIM_PROCESS_LISTS; list++)
+        if (strcmp(value, lists[list]) == 0) {
+            state->process_list = list;
+            return 0;
+        }
+    return tool_fail("--process-list %s: not whole, without-memory or absent", value);
+}
+
 static int add_gpu(const char *value) {
     if (state->gpu_count == SIM_MAX_GPUS)
         return tool_fail("more than %d GPUs", SIM_MAX_GPUS);
@@ -62,8 +72,12 @@ static const struct {
     const char *name;
     int (*set)(const char *value);
 } options[] = {
-    {"--driver", set_driver},         {"--cuda", set_cuda}, {"--context-memory", set_context_memory},
-    {"--context-ms", set_context_ms}, {"--gpu", add_gpu},
+    {"--driver", set_driver},
+    {"--cuda", set_cuda},
+    {"--context-memory", set_context_memory},
+    {"--context-ms", set_context_ms},
+    {"--process-list", set_process_list},
+    {"--gpu", add_gpu},
 };
 
 static int set_option(const char *name, const char *value) {

@@ -11,7 +11,8 @@ static const struct {
     const char *usage;
 } commands[] = {
     {"create", tool_create,
-     "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] --gpu KEY=VALUE,…"},
+     "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] [--process-list LIST] --gpu "
+     "KEY=VALUE,…"},
     {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
     {"show", tool_show, "STATE"},
 };

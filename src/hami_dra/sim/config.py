@@ -4,6 +4,7 @@ driver = "580.65.06"        # all of these may be left out
 cuda = "13.0"
 context_memory = "300Mi"
 context_ms = 60
+process_list = "whole"
 
 [[gpu]]
 model = "NVIDIA A100-SXM4-40GB"
@@ -18,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from .gpus import DEFAULT_MODEL, MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import SimulatedDriver
+from .machine import ProcessList, SimulatedDriver
 
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -47,6 +48,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     cuda: str = SimulatedDriver.cuda_version
     context_memory: str = "0"
     context_ms: int = 0
+    process_list: ProcessList = SimulatedDriver.process_list
 
 
 def read_config(path: Path) -> MachineConfig:
@@ -63,7 +65,13 @@ def _config(described: _File, seed: str) -> MachineConfig:
     for place, table in enumerate(described.gpu):
         memory = None if table.memory is None else _bytes(table.memory)
         gpus += simulated_gpus(table.count, model=_model(table.model), memory_bytes=memory, seed=f"{seed}/{place}")
-    driver = SimulatedDriver(described.driver, described.cuda, _bytes(described.context_memory), described.context_ms)
+    driver = SimulatedDriver(
+        described.driver,
+        described.cuda,
+        _bytes(described.context_memory),
+        described.context_ms,
+        described.process_list,
+    )
     return MachineConfig(tuple(gpus), driver)
 
 

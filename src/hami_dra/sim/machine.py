@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +24,9 @@ SMI = Path("usr/bin/nvidia-smi")
 CONTROL_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
 _GPUS_PER_DOMAIN = 128
 
+# What NVML tells of the processes on a GPU: PIDs and memory as recent drivers do, PIDs only, or nothing.
+ProcessList = Literal["whole", "without-memory", "absent"]
+
 
 class MachineError(Exception):
     """A machine cannot be laid out or read; the text says why."""
@@ -30,12 +34,13 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class SimulatedDriver:
-    """What the driver says of itself, and what a context costs."""
+    """What the driver says of itself, what a context costs, and what NVML tells of processes."""
 
     version: str = "580.65.06"
     cuda_version: str = "13.0"
     context_memory_bytes: int = 0
     context_ms: int = 0
+    process_list: ProcessList = "whole"
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
@@ -121,6 +126,7 @@ def _driver_options(driver: SimulatedDriver) -> Iterable[str]:
     yield from ("--cuda", driver.cuda_version)
     yield from ("--context-memory", str(driver.context_memory_bytes))
     yield from ("--context-ms", str(driver.context_ms))
+    yield from ("--process-list", driver.process_list)
 
 
 def _gpu_options(gpus: Sequence[SimulatedGpu]) -> Iterable[str]:

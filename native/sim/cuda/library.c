@@ -1,0 +1,70 @@
+/* Libraries of code that belong to no context, as far as they take device memory.
+ *
+ * The driver loads them into each context that comes to use them; here nothing can use them, so it is the one that is
+ * current when they are loaded, if there is one.
+ */
+#include "sim/cuda/code.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/table.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define LIBRARY_MARK 0x4c494252u /* what a live library's first word holds */
+
+struct CUlib_st {
+    uint32_t mark;
+    struct context_part code;
+};
+
+static bool is_library(CUlibrary library) {
+    return library != NULL && library->mark == LIBRARY_MARK;
+}
+
+/* The options are about translation, of which there is none. */
+CUresult cuLibraryLoadData(CUlibrary *library, const void *image, int *options, void **values, unsigned int count,
+                           int *library_options, void **library_values, unsigned int library_count) {
+    (void)options, (void)values, (void)count, (void)library_options, (void)library_values, (void)library_count;
+    CUcontext context;
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (library == NULL || image == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (context_current(&context) != CUDA_SUCCESS)
+        context = NULL;
+    CUlibrary loaded = calloc(1, sizeof(*loaded));
+    CUresult result = loaded != NULL ? code_load(&loaded->code, context, image) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (result != CUDA_SUCCESS) {
+        free(loaded);
+        return result;
+    }
+    loaded->mark = LIBRARY_MARK;
+    *library = loaded;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuLibraryLoadFromFile(CUlibrary *library, const char *path, int *options, void **values, unsigned int count,
+                               int *library_options, void **library_values, unsigned int library_count) {
+    char *image;
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (library == NULL || path == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = code_read(path, &image);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuLibraryLoadData(library, image, options, values, count, library_options, library_values, library_count);
+    free(image);
+    return result;
+}
+
+CUresult cuLibraryUnload(CUlibrary library) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (!is_library(library))
+        return CUDA_ERROR_INVALID_HANDLE;
+    library->mark = 0;
+    context_give_part(&library->code);
+    free(library);
+    return CUDA_SUCCESS;
+}

@@ -1,0 +1,71 @@
+/* Modules, as far as they take device memory. There are no kernels in them. */
+#include "sim/cuda/code.h"
+#include "sim/cuda/process.h"
+#include "sim/cuda/table.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define MODULE_MARK 0x4d4f4455u /* what a live module's first word holds */
+
+struct CUmod_st {
+    uint32_t mark;
+    struct context_part code;
+};
+
+static bool is_module(CUmodule module) {
+    return module != NULL && module->mark == MODULE_MARK;
+}
+
+CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (module == NULL || image == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUmodule loaded = calloc(1, sizeof(*loaded));
+    result = loaded != NULL ? code_load(&loaded->code, context, image) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (result != CUDA_SUCCESS) {
+        free(loaded);
+        return result;
+    }
+    loaded->mark = MODULE_MARK;
+    *module = loaded;
+    return CUDA_SUCCESS;
+}
+
+/* The options are about translation, of which there is none. */
+CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int count, int *options, void **values) {
+    (void)count, (void)options, (void)values;
+    return cuModuleLoadData(module, image);
+}
+
+CUresult cuModuleLoadFatBinary(CUmodule *module, const void *image) {
+    return cuModuleLoadData(module, image);
+}
+
+CUresult cuModuleLoad(CUmodule *module, const char *path) {
+    char *image;
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (module == NULL || path == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = code_read(path, &image);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuModuleLoadData(module, image);
+    free(image);
+    return result;
+}
+
+CUresult cuModuleUnload(CUmodule module) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (!is_module(module))
+        return CUDA_ERROR_INVALID_HANDLE;
+    module->mark = 0;
+    context_give_part(&module->code);
+    free(module);
+    return CUDA_SUCCESS;
+}
