@@ -117,6 +117,24 @@ void allocations_remove_if(struct allocations *table, bool (*ended)(uint64_t key
     }
 }
 
+static uint64_t managed_of(const struct allocations_part *part, const struct gpu *gpu) {
+    uint64_t bytes = 0;
+    for (uint32_t index = 0; index < part->capacity; index++)
+        if (part->entries[index].managed && part->entries[index].gpu == gpu)
+            bytes += part->entries[index].bytes;
+    return bytes;
+}
+
+uint64_t allocations_managed(struct allocations *table, const struct gpu *gpu) {
+    uint64_t bytes = 0;
+    for (int i = 0; i < ALLOCATIONS_PARTS; i++) {
+        lock_take(&table->parts[i].lock);
+        bytes += managed_of(&table->parts[i], gpu);
+        lock_release(&table->parts[i].lock);
+    }
+    return bytes;
+}
+
 void allocations_forget(struct allocations *table) {
     /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
     memset(table, 0, sizeof *table);

@@ -12,6 +12,7 @@ struct allocation {
     uint64_t key; /* address or handle, never 0 */
     uint64_t bytes;
     struct gpu *gpu;
+    bool managed; /* by the kernel's virtual memory, which moves it between host and device */
 };
 
 struct allocations {
@@ -32,6 +33,9 @@ bool allocations_remove(struct allocations *table, uint64_t key, struct allocati
 /* Takes out the keys of which `ended` says so, and gives their bytes back. A key is locked while it is asked about:
  * what another thread adds anew under it meanwhile stays. */
 void allocations_remove_if(struct allocations *table, bool (*ended)(uint64_t key));
+
+/* Bytes of what is managed, on one GPU. */
+uint64_t allocations_managed(struct allocations *table, const struct gpu *gpu);
 
 /* In a forked child: nothing is the child's. */
 void allocations_forget(struct allocations *table);

@@ -137,10 +137,25 @@ static void end_ahead(struct backing *backing, uint64_t bytes) {
     lock_release(&lock);
 }
 
-/* What is held of this GPU's shares. */
+uint64_t backing_held(const struct backing *backing) {
+    lock_take(&lock);
+    uint64_t held = backing->held;
+    lock_release(&lock);
+    return held;
+}
+
+static bool is_trimmed(const struct backing *backing) {
+    lock_take(&lock);
+    bool trimmed = backing->kind != NULL && backing->kind->trim != NULL;
+    lock_release(&lock);
+    return trimmed;
+}
+
+/* What is held of this GPU's shares and can be trimmed. */
 static uint64_t held_of(const struct backing *backing, const struct gpu *gpu) {
     lock_take(&lock);
-    uint64_t held = backing->gpu == gpu ? backing->held : 0;
+    bool trimmed = backing->kind != NULL && backing->kind->trim != NULL;
+    uint64_t held = trimmed && backing->gpu == gpu ? backing->held : 0;
     lock_release(&lock);
     return held;
 }
@@ -230,16 +245,21 @@ struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struc
     return backing;
 }
 
+void backing_settle(struct backing *backing) {
+    (void)settle(backing, 0);
+}
+
 void backings_settle(void) {
     for (struct backing *backing = backings; backing != NULL; backing = backing->next)
-        (void)settle(backing, 0);
+        if (is_trimmed(backing))
+            backing_settle(backing);
 }
 
 void backing_retire(struct backing *backing) {
     lock_take(&lock);
     backing->retired = true;
     lock_release(&lock);
-    (void)settle(backing, 0);
+    backing_settle(backing);
 }
 
 void backings_forget(void) {

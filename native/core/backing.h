@@ -14,8 +14,8 @@ struct backing_use {
 /* How the driver is asked about one kind of backing, by what names it: a pool's handle, a device. */
 struct backing_kind {
     bool (*ask)(uint64_t name, struct backing_use *use); /* false: the driver does not say */
-    void (*trim)(uint64_t name);                         /* gives the GPU what is not in use */
-    void (*end)(uint64_t name);                          /* NULL: it is never retired */
+    void (*trim)(uint64_t name); /* gives the GPU what is not in use; NULL: only its owner's calls change it */
+    void (*end)(uint64_t name);  /* NULL: it is never retired */
 };
 
 /* One backing on a limited GPU. They are never freed: another thread may be looking at one that ends. */
@@ -36,8 +36,12 @@ bool backing_end(struct backing *backing, uint64_t taken);
 /* Has the driver give up what is not in use. */
 void backing_trim(struct backing *backing);
 
-/* After a call of the driver that may have given up what was reserved, of any backing. */
+/* After a call of the driver that may have given up what was reserved: of this backing, or of any that is trimmed. */
+void backing_settle(struct backing *backing);
 void backings_settle(void);
+
+/* Bytes of its GPU that it holds. */
+uint64_t backing_held(const struct backing *backing);
 
 /* Ends a backing as soon as nothing of it is in use. Its name means nothing to the program from now on. */
 void backing_retire(struct backing *backing);

@@ -3,11 +3,15 @@
 #include "core/driver.h"
 #include "core/memory.h"
 
-static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes) {
-    if (memory_keep(result, (struct allocation){.key = address, .bytes = bytes, .gpu = gpu}))
+static CUresult remember(CUresult result, struct allocation allocation) {
+    if (memory_keep(result, allocation))
         return result;
-    DRIVER(cuMemFree_v2)(address);
+    DRIVER(cuMemFree_v2)(allocation.key);
     return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes) {
+    return remember(result, (struct allocation){.key = address, .bytes = bytes, .gpu = gpu});
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
@@ -31,7 +35,8 @@ CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned int flag
     if (!gpu_reserve(gpu, bytes))
         return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAllocManaged)(address, bytes, flags);
-    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+    CUdeviceptr key = result == CUDA_SUCCESS ? *address : 0;
+    return remember(result, (struct allocation){.key = key, .bytes = bytes, .gpu = gpu, .managed = true});
 }
 
 /* The driver alone knows the pitch, so only the rows' widths can be reserved before it is asked. What it added to them

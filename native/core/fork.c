@@ -11,6 +11,7 @@
 #include "core/graphs.h"
 #include "core/inventory.h"
 #include "core/memory.h"
+#include "core/own_use.h"
 #include "core/physical.h"
 
 /* What pthread_atfork calls. That itself is in libpthread on older C libraries, which we do without. */
@@ -24,6 +25,7 @@ static void forget(void) {
     backings_forget();
     context_handles_forget();
     graphs_forget();
+    own_use_forget();
 }
 
 void forget_in_forked_children(void) {

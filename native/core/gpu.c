@@ -5,7 +5,6 @@
 #include "core/log.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <time.h>
 
 #define WAIT_PAUSE_NS 50000
@@ -57,7 +56,11 @@ static bool take_in_turn(struct gpu *gpu, uint64_t bytes) {
     return taken;
 }
 
-static _Atomic(bool (*)(struct gpu *)) reclaim;
+static _Atomic(bool (*)(struct gpu *)) reclaim, count;
+
+void gpu_set_count(bool (*function)(struct gpu *gpu)) {
+    atomic_store_explicit(&count, function, memory_order_release);
+}
 
 void gpu_set_reclaim(bool (*function)(struct gpu *gpu)) {
     atomic_store_explicit(&reclaim, function, memory_order_release);
@@ -78,8 +81,25 @@ static COLD bool reserve_elsewhere(struct gpu *gpu, uint64_t bytes) {
     return false;
 }
 
+static COLD bool contexts_fit(struct gpu *gpu) {
+    bool (*function)(struct gpu *) = atomic_load_explicit(&count, memory_order_acquire);
+    return function == NULL || function(gpu);
+}
+
+bool gpu_count_contexts(struct gpu *gpu) {
+    return atomic_load_explicit(&gpu->counted, memory_order_relaxed) || contexts_fit(gpu);
+}
+
 bool gpu_reserve(struct gpu *gpu, uint64_t bytes) {
-    return gpu == NULL || bytes == 0 || take_whole(gpu, bytes) || reserve_elsewhere(gpu, bytes);
+    return gpu == NULL || bytes == 0 ||
+           (gpu_count_contexts(gpu) && (take_whole(gpu, bytes) || reserve_elsewhere(gpu, bytes)));
+}
+
+uint64_t gpu_held(const struct gpu *gpu) {
+    uint64_t held = 0;
+    for (struct share *share = gpu->shares; share != NULL; share = share->next)
+        held += share_held(share);
+    return held;
 }
 
 void gpu_give_back(struct gpu *gpu, uint64_t bytes) {
@@ -101,6 +121,7 @@ struct share_memory gpu_look(const struct gpu *gpu) {
 
 void gpu_forget(struct gpu *gpu) {
     lock_release(&gpu->turn);
+    gpu->counted = false;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         share_forget(share);
 }

@@ -4,10 +4,13 @@
 
 #include "core/share.h"
 
+#include <stdatomic.h>
+
 struct gpu {
     struct uuid uuid;
     struct share *shares; /* by path; none: the GPU is closed, nothing can be had of it */
     struct lock turn;     /* between threads, as share_turn_begin is between processes */
+    atomic_bool counted;  /* the contexts that this process has on it */
     struct gpu *next;
 };
 
@@ -17,6 +20,14 @@ bool gpu_reserve(struct gpu *gpu, uint64_t bytes);
 
 /* What gpu_reserve asks, before it refuses, whether it could give back something of the GPU. */
 void gpu_set_reclaim(bool (*reclaim)(struct gpu *gpu));
+
+/* Makes sure that the memory of the process's own contexts is counted. False if it does not fit: then nothing can be
+ * reserved. gpu_reserve does so first of all. The other says what counts it, where that is to be done. */
+bool gpu_count_contexts(struct gpu *gpu);
+void gpu_set_count(bool (*count)(struct gpu *gpu));
+
+/* Bytes that this process holds. */
+uint64_t gpu_held(const struct gpu *gpu);
 
 /* Gives reserved bytes back. */
 void gpu_give_back(struct gpu *gpu, uint64_t bytes);

@@ -4,6 +4,7 @@
 #include "core/environment.h"
 #include "core/folders.h"
 #include "core/fork.h"
+#include "core/overhead.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static void build(void) {
     lock_take(&building);
     if (!atomic_load_explicit(&built, memory_order_relaxed)) {
         forget_in_forked_children();
+        gpu_set_count(overhead_begin);
         inventory = (struct inventory){0};
         if (!folders_read(&inventory))
             environment_read(&inventory);
@@ -68,6 +70,11 @@ struct gpu *inventory_gpu(const struct uuid *uuid) {
     const struct inventory *in = get();
     struct gpu *gpu = find(in, uuid);
     return gpu == NULL && in->closed ? inventory_closed_gpu() : gpu;
+}
+
+void inventory_for_each(void (*call)(struct gpu *gpu)) {
+    for (struct gpu *gpu = get()->gpus; gpu != NULL; gpu = gpu->next)
+        call(gpu);
 }
 
 struct gpu *inventory_closed_gpu(void) {

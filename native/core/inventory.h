@@ -15,6 +15,9 @@ bool inventory_limits(void);
 /* The GPU with that UUID, or NULL if it is not limited. */
 struct gpu *inventory_gpu(const struct uuid *uuid);
 
+/* Calls it with each GPU that is limited. */
+void inventory_for_each(void (*call)(struct gpu *gpu));
+
 /* A GPU of which nothing can be had. */
 struct gpu *inventory_closed_gpu(void);
 

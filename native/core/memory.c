@@ -4,6 +4,7 @@
 #include "core/backing.h"
 #include "core/context_handles.h"
 #include "core/driver.h"
+#include "core/overhead.h"
 
 struct allocations addresses;
 
@@ -42,4 +43,5 @@ void memory_forget_freed(void) {
     allocations_remove_if(&addresses, is_freed);
     context_handles_forget_freed();
     backings_settle();
+    overheads_settle();
 }

@@ -63,10 +63,20 @@ uint64_t share_give(struct share *share, uint64_t at_most) {
     return given;
 }
 
+static uint64_t held(const struct region *region) {
+    return region->slot >= 0 ? ledger_held(&region->map->slots[region->slot]) : 0;
+}
+
+uint64_t share_held(struct share *share) {
+    lock_take(&share->lock);
+    uint64_t bytes = held(&share->region);
+    lock_release(&share->lock);
+    return bytes;
+}
+
 /* Where this process holds all that is used, nobody dead holds any. */
 static bool others_hold_some(const struct region *region) {
-    uint64_t mine = region->slot >= 0 ? ledger_held(&region->map->slots[region->slot]) : 0;
-    return ledger_used(region->map) != mine;
+    return ledger_used(region->map) != held(region);
 }
 
 bool share_sweep(struct share *share) {

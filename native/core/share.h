@@ -33,6 +33,9 @@ uint64_t share_take(struct share *share, uint64_t at_least, uint64_t at_most);
 /* Gives back at_most bytes, or what this process holds if that is less. Returns how many. */
 uint64_t share_give(struct share *share, uint64_t at_most);
 
+/* Bytes that this process holds. */
+uint64_t share_held(struct share *share);
+
 /* Takes back what processes held that have died. False if another process is at it. */
 bool share_sweep(struct share *share);
 

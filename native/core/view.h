@@ -9,6 +9,6 @@ struct view {
     uint64_t used;  /* bytes; never more than total */
 };
 
-struct view view_of(const struct gpu *gpu, uint64_t real_total);
+struct view view_of(struct gpu *gpu, uint64_t real_total);
 
 #endif

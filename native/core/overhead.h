@@ -1,0 +1,21 @@
+/* Memory that the driver takes for itself in this process: contexts, code, stacks, heaps, and what it rounds up. */
+#ifndef HAMI_CORE_OVERHEAD_H
+#define HAMI_CORE_OVERHEAD_H
+
+#include "core/gpu.h"
+
+/* Before the first allocation on a GPU, and the first look at its memory: counts contexts that came to be without our
+ * seeing it. False if they do not fit. */
+bool overhead_begin(struct gpu *gpu);
+
+/* After a call of the driver with which it may have grown. False if that does not fit: then the caller takes the call
+ * back and settles. A GPU that is not limited is NULL here and in the next function. */
+bool overhead_fits(struct gpu *gpu);
+
+/* After one with which it may have shrunk. */
+void overhead_settle(struct gpu *gpu);
+
+/* After the end of a context, on whatever GPU. */
+void overheads_settle(void);
+
+#endif

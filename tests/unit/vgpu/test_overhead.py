@@ -1,0 +1,304 @@
+"""Memory that the driver takes for itself in a process: contexts, code, what cuCtxSetLimit sets."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hami_dra.shares.region import read_use
+from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
+from hami_dra.sim.machine import ProcessList
+from tests.unit.vgpu.container import GIB, MIB, Container
+
+PROGRAM = """
+import ctypes, json, struct
+from cuda.bindings import driver as cuda
+
+MIB = 1 << 20
+OUT_OF_MEMORY = 2
+LIMIT = cuda.CUlimit
+library = ctypes.CDLL("libcuda.so.1")  # has the older versions too, which cuda-bindings no longer offers
+seen = []
+
+def call(name, *arguments):
+    result, *values = getattr(cuda, name)(*arguments)
+    assert result == 0, (name, result)
+    return values[0] if values else None
+
+def is_refused(name, *arguments):
+    return getattr(cuda, name)(*arguments)[0] == OUT_OF_MEMORY
+
+def used():
+    result, free, total = cuda.cuMemGetInfo()
+    assert result == 0
+    return (total - free) / MIB
+
+def begin():
+    call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
+
+def image(megabytes):
+    return b".version 8.0".ljust(megabytes * MIB)
+
+def load_library(megabytes):
+    return "cuLibraryLoadData", image(megabytes), [], [], 0, [], [], 0
+
+def loaded(name):
+    return any(name in line for line in open("/proc/self/maps"))
+
+def hidden(symbol):
+    # A function of the driver that no interposer sees, as CUDA's runtime calls those of a private table.
+    base, path = next((line.split("-")[0], line.split()[-1]) for line in open("/proc/self/maps") if "libcuda" in line)
+    elf = open(path, "rb").read()
+    start, size, count = (struct.unpack_from(form, elf, at)[0] for form, at in (("<Q", 40), ("<H", 58), ("<H", 60)))
+    sections = [struct.unpack_from("<IIQQQQIIQQ", elf, start + size * index) for index in range(count)]
+    symbols = next(section for section in sections if section[1] == 11)
+    names = sections[symbols[6]][4]
+    for at in range(symbols[4], symbols[4] + symbols[5], 24):
+        name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", elf, at)
+        if elf[names + name:].split(b"\\0", 1)[0] == symbol.encode():
+            return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(int(base, 16) + value)
+
+call("cuInit", 0)
+"""
+SHOW = "\nprint(json.dumps(seen))\n"
+
+
+def _machine(root: Path, driver: SimulatedDriver) -> Machine:
+    return create_machine(root, simulated_gpus(2, memory_bytes=16 * GIB), driver)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Its contexts take 300 MiB each."""
+    return _machine(tmp_path / "machine", SimulatedDriver(context_memory_bytes=300 * MIB))
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        "cuCtxCreate(ctypes.byref(context), 0, 0)",
+        "cuCtxCreate_v2(ctypes.byref(context), 0, 0)",
+        "cuCtxCreate_v3(ctypes.byref(context), None, 0, 0, 0)",
+        "cuCtxCreate_v4(ctypes.byref(context), None, 0, 0)",
+    ],
+    ids=lambda create: create.split("(")[0],
+)
+@pytest.mark.parametrize("end", ["cuCtxDestroy", "cuCtxDestroy_v2", "cuCtxDetach"])
+def test_a_context_counts_until_it_ends_and_only_if_it_fits(container: Container, create: str, end: str) -> None:
+    share = container.grant(0, GIB)
+    program = f"""
+begin()
+context = ctypes.c_void_p()
+assert library.{create} == 0
+seen.append(used())
+assert library.{end}(context) == 0
+begin()
+seen.append(used())
+call("cuMemAlloc", 500 * MIB)
+seen.append(library.{create} == OUT_OF_MEMORY)
+seen += [context.value, used()]
+"""
+    assert container.python(PROGRAM + program + SHOW) == [600, 300, True, None, 800]
+    assert container.use(share) == {}
+
+
+@pytest.mark.parametrize("end", ["Release", "Release_v2", "Reset", "Reset_v2"])
+def test_the_primary_context_counts_until_it_ends(container: Container, end: str) -> None:
+    container.grant(0, GIB)
+    program = f"""
+from pynvml import *
+nvmlInit()
+used_by_nvml = lambda: nvmlDeviceGetMemoryInfo(nvmlDeviceGetHandleByIndex(0)).used / MIB
+begin()
+begin()
+seen += [used(), used_by_nvml()]
+call("cuDevicePrimaryCtxRelease", 0)
+seen.append(used())
+assert library.cuDevicePrimaryCtx{end}(0) == 0
+seen.append(used_by_nvml())
+begin()
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [300, 300, 300, 0, 300]
+
+
+def test_a_primary_context_that_does_not_fit_is_refused_and_leaves_nothing(container: Container) -> None:
+    container.grant(0, 299 * MIB)
+    program = """
+seen.append(is_refused("cuDevicePrimaryCtxRetain", 0))
+result, flags, active = cuda.cuDevicePrimaryCtxGetState(0)
+seen.append(active)
+"""
+    assert container.python(PROGRAM + program + SHOW) == [True, 0]
+
+
+def test_code_counts_until_it_is_unloaded_and_only_if_it_fits(container: Container, tmp_path: Path) -> None:
+    container.grant(0, 400 * MIB)
+    path = tmp_path / "code.ptx"
+    path.write_bytes(b".version 8.0".ljust(4 * MIB))
+    program = f"""
+path = {str(path)!r}.encode()
+loads = [("cuModuleLoadData", image(1)), ("cuModuleLoadDataEx", image(2), 0, [], []), ("cuModuleLoad", path),
+         ("cuModuleLoadFatBinary", image(8)), load_library(16),
+         ("cuLibraryLoadFromFile", path, [], [], 0, [], [], 0)]
+begin()
+for load in loads:
+    handle = call(*load)
+    seen.append(used() - 300)
+    call("cuLibraryUnload" if "Library" in load[0] else "cuModuleUnload", handle)
+    seen.append(used() - 300)
+filler = call("cuMemAlloc", 100 * MIB)
+seen += [all(is_refused(*load) for load in loads), used()]
+call("cuMemFree", filler)
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [1, 0, 2, 0, 4, 0, 8, 0, 16, 0, 4, 0, True, 400, 300]
+    assert container.used_on(0) == 0
+
+
+def test_code_that_is_refused_is_not_in_the_device(container: Container) -> None:
+    container.grant(0, 301 * MIB)
+    program = """
+begin()
+seen += [is_refused("cuModuleLoadData", image(2)), is_refused(*load_library(2))]
+seen.append(used())
+call("cuModuleLoadData", image(1))
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [True, True, 300, 301]
+
+
+def test_what_a_context_is_set_to_have_counts_and_only_if_it_fits(container: Container) -> None:
+    container.grant(0, 400 * MIB)
+    program = """
+begin()
+heap = LIMIT.CU_LIMIT_MALLOC_HEAP_SIZE
+call("cuCtxSetLimit", heap, 72 * MIB)
+seen.append(used())
+seen += [is_refused("cuCtxSetLimit", heap, 200 * MIB), call("cuCtxGetLimit", heap) / MIB, used()]
+call("cuCtxSetLimit", LIMIT.CU_LIMIT_PRINTF_FIFO_SIZE, 5 * MIB)
+seen.append(used())
+call("cuCtxSetLimit", heap, 8 * MIB)
+seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [364, True, 72, 364, 368, 304]
+
+
+@pytest.mark.parametrize("first", ["used()", "call('cuMemAlloc', MIB)"], ids=["looked", "allocated"])
+def test_a_context_that_came_to_be_unseen_counts_from_the_first_use(container: Container, first: str) -> None:
+    container.grant(0, GIB)
+    program = f"""
+context = ctypes.c_void_p()
+hidden("cuDevicePrimaryCtxRetain")(ctypes.byref(context), 0)
+call("cuCtxSetCurrent", cuda.CUcontext(context.value))
+{first}
+seen.append(used() - 300)
+"""
+    assert container.python(PROGRAM + program + SHOW) == [1 if "Alloc" in first else 0]
+
+
+def test_nothing_is_had_beside_an_unseen_context_that_does_not_fit(container: Container) -> None:
+    container.grant(0, 299 * MIB)
+    program = """
+context = ctypes.c_void_p()
+hidden("cuDevicePrimaryCtxRetain")(ctypes.byref(context), 0)
+call("cuCtxSetCurrent", cuda.CUcontext(context.value))
+seen += [is_refused("cuMemAlloc", 1), is_refused("cuMemAlloc", 1)]
+"""
+    assert container.python(PROGRAM + program + SHOW) == [True, True]
+
+
+def test_what_the_accounts_know_is_not_counted_twice(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+begin()
+call("cuMemAlloc", MIB)
+call("cuMemAllocManaged", 8 * MIB, 1)  # NVML knows nothing of it
+stream = call("cuStreamCreate", 0)
+call("cuMemAllocAsync", 3 * MIB, stream)  # the pool reserves 4
+properties = cuda.CUmemAllocationProp()
+properties.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
+properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+call("cuMemCreate", 16 * MIB, properties, 0)
+shape = cuda.CUDA_ARRAY_DESCRIPTOR()
+shape.Width, shape.Height, shape.NumChannels = 1024, 1024, 4
+shape.Format = cuda.CUarray_format.CU_AD_FORMAT_UNSIGNED_INT32
+call("cuArrayCreate", shape)  # 16 too
+seen.append(used())
+for megabytes in 32, 64:
+    call("cuModuleLoadData", image(megabytes))
+    seen.append(used())
+"""
+    assert container.python(PROGRAM + program + SHOW) == [345, 377, 441]
+
+
+def test_what_the_driver_rounds_up_counts_when_it_is_next_asked(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+begin()
+call("cuMemAlloc", 1)
+call("cuModuleLoadData", image(1))
+seen.append((used() - 301) * MIB)
+"""
+    assert container.python(PROGRAM + program + SHOW) == [512]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="making a PID namespace needs root")
+def test_contexts_of_two_containers_that_start_at_once_count_exactly(tmp_path: Path, programs: Path) -> None:
+    """HAMi-core compares NVML's list of processes before and after, and takes one process for another (defect 6)."""
+    machine = _machine(tmp_path / "machine", SimulatedDriver(context_memory_bytes=300 * MIB, context_ms=50))
+    containers = [Container(tmp_path / name, machine, programs) for name in ("one", "other")]
+    shares = [container.grant(0, 4 * GIB) for container in containers]
+    clients = [
+        container.start("client", "dlsym", through=("unshare", "--pid", "--fork", "--kill-child"))
+        for _ in range(4)
+        for container in containers
+    ]
+    try:
+        for client in clients:  # all of them at once
+            assert client.stdin is not None
+            client.stdin.write("device - 0\n")
+            client.stdin.flush()
+        for client in clients:
+            assert client.stdout is not None
+            assert [client.stdout.readline() for _ in ("cuInit", "context")] == ["0\n", "0\n"]
+        for container, share in zip(containers, shares, strict=True):
+            uses = read_use(container.folder(share) / "region")
+            assert [use.used for use in uses] == [300 * MIB] * 4
+    finally:
+        for client in clients:
+            client.kill()
+            client.communicate()
+
+
+@pytest.mark.parametrize("listed", ["without-memory", "absent"])
+def test_a_driver_that_tells_less_leaves_contexts_uncounted(
+    tmp_path: Path, programs: Path, listed: ProcessList
+) -> None:
+    machine = _machine(tmp_path / "machine", SimulatedDriver(context_memory_bytes=300 * MIB, process_list=listed))
+    container = Container(tmp_path / "shares", machine, programs)
+    container.grant(0, GIB)
+    log = tmp_path / "log"
+    program = """
+begin()
+call("cuMemAlloc", MIB)
+call("cuModuleLoadData", image(1))
+seen.append(used())
+"""
+    environment = {"LIBCUDA_LOG_LEVEL": "3", "LIBCUDA_LOG_FILE": str(log)}
+    assert container.python(PROGRAM + program + SHOW, **environment) == [1]
+    assert log.read_text().count("NVML does not tell this process's memory") == 1
+
+
+def test_nvml_is_loaded_for_a_context_on_a_limited_gpu_only(container: Container) -> None:
+    container.grant(1, GIB)
+    program = """
+seen.append(loaded("libnvidia-ml"))
+begin()
+call("cuMemAlloc", MIB)
+seen.append(loaded("libnvidia-ml"))
+call("cuDevicePrimaryCtxRetain", 1)
+seen.append(loaded("libnvidia-ml"))
+"""
+    assert container.python(PROGRAM + program + SHOW) == [False, False, True]
