@@ -15,10 +15,14 @@ def files() -> Iterator[str]:
 
 
 def processes() -> Iterator[str]:
-    """Processes beside the plugin (process 1) and this one."""
+    """Processes beside the plugin (process 1), its own that ask NVML, and this one."""
     for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) not in (1, os.getpid()):
-            yield f"process {folder.name}: {(folder / 'cmdline').read_text()}"
+        try:
+            command = (folder / "cmdline").read_text()
+        except OSError:
+            continue  # it has just ended
+        if int(folder.name) not in (1, os.getpid()) and "hami_dra.gpu" not in command:
+            yield f"process {folder.name}: {command}"
 
 
 def gpu_memory() -> Iterator[str]:
