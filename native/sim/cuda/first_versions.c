@@ -12,14 +12,17 @@ static CUresult name(CUresult result, CUdeviceptr address, CUdeviceptr_v1 *point
 }
 
 CUresult cuMemAlloc(CUdeviceptr_v1 *pointer, unsigned int size) {
-    CUdeviceptr address;
-    return pointer == NULL ? CUDA_ERROR_INVALID_VALUE : name(cuMemAlloc_v2(&address, size), address, pointer);
+    CUdeviceptr address = 0;
+    if (pointer == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = cuMemAlloc_v2(&address, size);
+    return name(result, address, pointer);
 }
 
 CUresult cuMemAllocPitch(CUdeviceptr_v1 *pointer, unsigned int *pitch, unsigned int width, unsigned int height,
                          unsigned int element) {
-    CUdeviceptr address;
-    size_t row;
+    CUdeviceptr address = 0;
+    size_t row = 0;
     if (pointer == NULL || pitch == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     CUresult result = cuMemAllocPitch_v2(&address, &row, width, height, element);
