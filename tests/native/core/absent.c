@@ -13,8 +13,10 @@ typedef int any_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 int main(int count, char **arguments) {
     if (count > 1 && dlopen(arguments[1], RTLD_NOW) == NULL)
         return 3;
+    any_fn *function;
 #define HOOK(library, effect, name, base, since, stream, parameters)                                                   \
-    printf("%s %s %d\n", #library, #name, ((any_fn *)(void *)name)(0, 0, 0, 0, 0, 0));                                 \
+    function = (any_fn *)(void *)name;                                                                                 \
+    printf("%s %s %d\n", #library, #name, function(0, 0, 0, 0, 0, 0));                                                 \
     fflush(stdout);
 #define CALL(library, name, parameters)
 #include "core/hooks.def"
