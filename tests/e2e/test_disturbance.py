@@ -35,7 +35,7 @@ def driver(cluster: LocalCluster) -> Iterator[Driver]:
         yield installed
     folders = ("/run/hami-dra/shares", "/var/run/cdi", "/var/lib/kubelet/plugins", "/var/lib/kubelet/plugins_registry")
     # A file that is locked must not be deleted: who comes next would lock another of its name.
-    assert cluster.run("find", *folders, "-not", "-type", "d", "-not", "-name", "serialize.lock").split() == []
+    assert cluster.run("find", *folders, "-not", "-type", "d", "-not", "-name", "*.lock").split() == []
     assert cluster.attempt("pgrep", "--list-full", "--full", "hami-dra-plugin|gpu-client").startswith("pgrep")
 
 
