@@ -32,7 +32,7 @@ class Workspace:
         """Wait until pods run; says what their events and logs tell when one does not."""
         names = [f"pod/{name}" for name in pods]
         try:
-            self.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *names)
+            self.kubectl("wait", "--for=condition=Ready", "--timeout=100s", *names)
         except Failed as failed:
             raise Failed(f"{failed}\n{self.report()}") from None
 
