@@ -118,7 +118,7 @@ address = call("cuIpcOpenMemHandle", handle, 1)
 call("cuMemsetD8", address, byte_at(address) + 1, 1)
 """
     program = """
-address = call("cuMemAlloc", 6 * GIB)
+address = call("cuMemAlloc", GIB)
 call("cuMemsetD8", address, 7, 1)
 handle = call("cuIpcGetMemHandle", address)
 process = other(ctypes.string_at(handle.getPtr(), 64).hex())
@@ -129,7 +129,7 @@ end(process)
 show([*seen, used(), error_of("cuIpcGetMemHandle", address), error_of("cuIpcCloseMemHandle", address)])
 """
     invalid = "CUDA_ERROR_INVALID_VALUE"
-    assert _seen(machine, program, other) == [8, 6, "CUDA_ERROR_INVALID_CONTEXT", 6, 0, invalid, invalid]
+    assert _seen(machine, program, other) == [8, 1, "CUDA_ERROR_INVALID_CONTEXT", 1, 0, invalid, invalid]
 
 
 def test_what_is_no_shared_memory_is_refused(machine: Machine) -> None:
