@@ -1,15 +1,13 @@
 """Many locks between processes in one file that stays empty: each key is a byte of it that may be locked."""
 
 import asyncio
-import fcntl
 import hashlib
 import os
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-_FLOCK = struct.Struct("@hhqqi0q")  # struct flock: l_type, l_whence, l_start, l_len, l_pid
+from hami_dra.record_locks import try_lock
 
 _POLL = 0.02
 """Seconds between two tries. Waiting in a thread instead could not be cancelled, and would end with a lost lock."""
@@ -28,7 +26,7 @@ async def locked(file: Path, key: str) -> AsyncIterator[None]:
     """
     descriptor = _open(file)
     try:
-        while not _try(descriptor, _offset(key)):  # noqa: ASYNC110 - who holds it may be another process
+        while not try_lock(descriptor, _offset(key)):  # noqa: ASYNC110 - who holds it may be another process
             await asyncio.sleep(_POLL)
         yield
     finally:
@@ -41,14 +39,6 @@ def _open(file: Path) -> int:
         return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise LockError(f"cannot lock claims by {file}: {error}") from error
-
-
-def _try(descriptor: int, offset: int) -> bool:
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
-    except (BlockingIOError, PermissionError):  # fcntl(2): a lock that another holds is EAGAIN or EACCES
-        return False
-    return True
 
 
 def _offset(key: str) -> int:

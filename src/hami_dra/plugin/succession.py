@@ -1,13 +1,11 @@
 """Which of a node's plugin instances publishes: during an update two run, and each would undo what the other writes."""
 
-import fcntl
 import os
-import struct
 from pathlib import Path
 
+from hami_dra.record_locks import TO_THE_END, locked_from, try_lock
+
 _LOCK_FILE = "publish.lock"
-_FLOCK = struct.Struct("@hhqqi0q")  # struct flock: l_type, l_whence, l_start, l_len, l_pid
-_TO_THE_END = 0
 
 
 class Succession:
@@ -37,21 +35,9 @@ class Succession:
 
     def _try(self, place: int) -> bool:
         assert self._descriptor is not None
-        if self._taken_from(place) is not None:
-            return False
-        try:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _lock(place, 1))
-        except (BlockingIOError, PermissionError):  # fcntl(2): a lock that another holds is EAGAIN or EACCES
-            return False
-        return True
+        return self._taken_from(place) is None and try_lock(self._descriptor, place)
 
     def _taken_from(self, place: int) -> int | None:
         """A place from this one on that another instance has."""
         assert self._descriptor is not None
-        answer = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, _lock(place, _TO_THE_END))
-        kind, _, start, _, _ = _FLOCK.unpack(answer)
-        return None if kind == fcntl.F_UNLCK else int(start)
-
-
-def _lock(start: int, length: int) -> bytes:
-    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        return locked_from(self._descriptor, place, TO_THE_END)

@@ -4,12 +4,13 @@ The layout is native/abi/share.h's. A region is writable by its tenant, who may 
 pread and never mapped, nothing in it is believed without bounds, and only the kernel says which process is alive.
 """
 
-import fcntl
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from hami_dra.record_locks import TO_THE_END, locked_from
 
 MAGIC = int.from_bytes(b"HAMIVGPU", "little")
 ABI = 1
@@ -21,9 +22,6 @@ GENERATION_OFFSET = 16
 SLOTS_OFFSET = 4096
 SLOT = struct.Struct("<QQQqQQQII")  # seq, done, landed, delta, used[2], pid_namespace, pid, reserved
 SIZE = SLOTS_OFFSET + SLOTS * SLOT.size
-
-_FLOCK = struct.Struct("@hhqqi0q")  # struct flock: l_type, l_whence, l_start, l_len, l_pid
-_TO_THE_END = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def is_intact(path: Path) -> bool:
 def is_in_use(path: Path) -> bool:
     """Whether any living process holds a slot."""
     with path.open("rb", buffering=0) as file:
-        return _is_locked(file.fileno(), 0, _TO_THE_END)
+        return _is_locked(file.fileno(), 0, TO_THE_END)
 
 
 def raise_generation(path: Path) -> None:
@@ -65,7 +63,7 @@ def read_use(path: Path) -> tuple[ProcessUse, ...]:
     """What each living process of the share says it holds, in bytes; any number that fits 64 bits may stand there."""
     with path.open("rb", buffering=0) as file:
         # One question to the kernel spares idle shares, most of a node's, the reading of all slots.
-        return tuple(_living(file.fileno())) if _is_locked(file.fileno(), SLOTS_OFFSET, _TO_THE_END) else ()
+        return tuple(_living(file.fileno())) if _is_locked(file.fileno(), SLOTS_OFFSET, TO_THE_END) else ()
 
 
 def _living(file: int) -> Iterator[ProcessUse]:
@@ -79,6 +77,4 @@ def _living(file: int) -> Iterator[ProcessUse]:
 
 def _is_locked(file: int, start: int, length: int) -> bool:
     """Whether someone's open file description holds a lock in the range; the kernel drops it when they die."""
-    wanted = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
-    found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, wanted)
-    return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
+    return locked_from(file, start, length) is not None
