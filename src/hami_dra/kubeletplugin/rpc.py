@@ -18,7 +18,7 @@ Context: TypeAlias = grpc.aio.ServicerContext
 
 
 @dataclass(frozen=True, slots=True)
-class Method(Generic[Request, Response]):
+class _Procedure(Generic[Request, Response]):
     """One remote procedure: its full name and what goes in and out."""
 
     service: str
@@ -30,6 +30,12 @@ class Method(Generic[Request, Response]):
     def path(self) -> str:
         """What it is called by on the wire."""
         return f"/{self.service}/{self.name}"
+
+
+class Method(_Procedure[Request, Response]):
+    """A remote procedure that answers once."""
+
+    __slots__ = ()
 
     def handler(self, serve: Callable[[Request, Context], Awaitable[Response]]) -> grpc.GenericRpcHandler:
         """Have `serve` answer this method on a server."""
@@ -51,19 +57,10 @@ class Method(Generic[Request, Response]):
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMethod(Generic[Request, Response]):
+class StreamMethod(_Procedure[Request, Response]):
     """A remote procedure that answers again and again."""
 
-    service: str
-    name: str
-    request: type[Request]
-    response: type[Response]
-
-    @property
-    def path(self) -> str:
-        """What it is called by on the wire."""
-        return f"/{self.service}/{self.name}"
+    __slots__ = ()
 
     def handler(self, serve: Callable[[Request, Context], Awaitable[None]]) -> grpc.GenericRpcHandler:
         """Have `serve` answer this method on a server: by `write` of its context, until it returns."""
