@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Never
+from typing import Literal, Never
 
 from hami_dra.kube import (
     Conflict,
@@ -22,29 +22,40 @@ from hami_dra.shares import DRIVER_NAME
 
 _log = logging.getLogger(__name__)
 
+_REASON = "ShareRefused"
 _LONGEST_MESSAGE = 1024
 _LONGEST_NAME = 253
 _MOST_WAITING = 256
 """Events that wait for the API server; what is told beyond them is in the log, and in the kubelet's own event."""
 
 
-def warning(about: ObjectReference, reason: str, message: str, host: str) -> Event:
-    """An Event that tells of a problem; the same problem of the same object has the same Event's name."""
+def event(
+    metadata: ObjectMeta,
+    about: ObjectReference,
+    reason: str,
+    message: str,
+    host: str,
+    type_: Literal["Normal", "Warning"] = "Warning",
+) -> Event:
+    """An Event of now; `reason` is a word in camel case, `host` the node that tells it."""
     now = datetime.now(UTC)
-    digest = hashlib.sha256("\0".join((about.uid, reason, message)).encode()).hexdigest()[:16]
     return Event(
-        metadata=ObjectMeta(
-            name=f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}",
-            namespace=about.namespace or "default",
-        ),
+        metadata=metadata,
         involved_object=about,
         reason=reason,
         message=message[:_LONGEST_MESSAGE],
-        type="Warning",
+        type=type_,
         source=EventSource(component=DRIVER_NAME, host=host),
         first_timestamp=now,
         last_timestamp=now,
     )
+
+
+def _name(about: ObjectReference, reason: str, message: str) -> ObjectMeta:
+    """The same problem of the same object has the same Event's name: so the API server keeps it from repetition."""
+    digest = hashlib.sha256("\0".join((about.uid, reason, message)).encode()).hexdigest()[:16]
+    name = f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}"
+    return ObjectMeta(name=name, namespace=about.namespace or "default")
 
 
 class ClaimEvents:
@@ -62,10 +73,10 @@ class ClaimEvents:
         # Names of files may have what UTF-8 has no bytes for.
         message = f"claim {ref.name}: {problem}".encode(errors="replace").decode()
         for about in _concerned(ref, claim):
-            event = warning(about, "ShareRefused", message, self._node_name)
-            if event.metadata.name not in told and not self._waiting.full():
-                told.add(event.metadata.name)
-                self._waiting.put_nowait((ref.uid, event))
+            name = _name(about, _REASON, message)
+            if name.name not in told and not self._waiting.full():
+                told.add(name.name)
+                self._waiting.put_nowait((ref.uid, event(name, about, _REASON, message, self._node_name)))
 
     def forget(self, claim_uid: str) -> None:
         """No longer remember what was told of a claim that has ended on this node."""
@@ -74,14 +85,14 @@ class ClaimEvents:
     async def run(self) -> Never:
         """Post Events until cancelled. One that cannot be posted is told again with the next refusal."""
         while True:
-            claim_uid, event = await self._waiting.get()
+            claim_uid, waiting = await self._waiting.get()
             try:
-                await self._kube.create_event(event)
+                await self._kube.create_event(waiting)
             except Conflict:
                 continue  # an earlier process of this plugin has told it
             except KubeError as error:
                 _log.warning("no Event about a refused claim: %s", error)
-                self._told.get(claim_uid, set()).discard(event.metadata.name)
+                self._told.get(claim_uid, set()).discard(waiting.metadata.name)
 
 
 def _concerned(ref: ClaimRef, claim: ResourceClaim) -> Iterator[ObjectReference]:
