@@ -17,6 +17,16 @@ from hami_dra.sim import Machine
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
+# What programs that use NVIDIA's bindings begin with.
+CUDA = """
+from cuda.bindings import driver as cuda
+
+def call(name, *arguments):
+    result, *values = getattr(cuda, name)(*arguments)
+    assert result == 0, (name, result)
+    return values[0] if values else None
+"""
+
 SUCCESS = 0
 OUT_OF_MEMORY = 2
 NOT_FOUND = 500

@@ -4,17 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import GIB, MIB, Container
+from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
 
 # What each program starts with. Rows of the simulated driver's arrays lie a multiple of 64 bytes apart.
-PROGRAM = """
+PROGRAM = (
+    CUDA
+    + """
 import ctypes, json
-from cuda.bindings import driver as cuda
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def failed(name, *arguments):
     return getattr(cuda, name)(*arguments)[0] != 0
@@ -38,6 +34,7 @@ call("cuCtxSetCurrent", primary)
 seen = []
 see = lambda: seen.append(used())
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 

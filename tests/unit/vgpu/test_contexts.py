@@ -2,16 +2,12 @@
 
 import pytest
 
-from tests.unit.vgpu.container import GIB, Container
+from tests.unit.vgpu.container import CUDA, GIB, Container
 
-PROGRAM = """
+PROGRAM = (
+    CUDA
+    + """
 import ctypes, json
-from cuda.bindings import driver as cuda
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def used():
     _, free, total = cuda.cuMemGetInfo()
@@ -26,6 +22,7 @@ call("cuCtxSetCurrent", primary)
 library = ctypes.CDLL("libcuda.so.1")  # has the older versions too, which cuda-bindings no longer offers
 seen = []
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 DESTROY = ["cuCtxDestroy", "cuCtxDestroy_v2"]

@@ -1,17 +1,13 @@
 """Memory of other programming interfaces: it counts while it is imported."""
 
-from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, Container
+from tests.unit.vgpu.container import CUDA, GIB, MIB, OUT_OF_MEMORY, Container
 
-PROGRAM = f"""
+PROGRAM = (
+    CUDA
+    + f"""
 import json, os
-from cuda.bindings import driver as cuda
 
 MIB = {MIB}
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def used():
     _, free, total = cuda.cuMemGetInfo()
@@ -28,6 +24,7 @@ call("cuInit", 0)
 call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
 seen = []
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 

@@ -4,19 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import GIB, Container
+from tests.unit.vgpu.container import CUDA, GIB, Container
 
 # What each program starts with. Sizes are in MiB; see() notes what the share has in use.
-PROGRAM = """
+PROGRAM = (
+    CUDA
+    + """
 import ctypes, json
-from cuda.bindings import driver as cuda
 
 MIB = 1 << 20
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def failed(name, *arguments):
     return getattr(cuda, name)(*arguments)[0] != 0
@@ -53,6 +49,7 @@ stream = call("cuStreamCreate", 0)
 seen = []
 see = lambda: seen.append(used())
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 

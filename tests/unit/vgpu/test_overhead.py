@@ -9,22 +9,18 @@ import pytest
 from hami_dra.shares.region import read_use
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
 from hami_dra.sim.machine import ProcessList
-from tests.unit.vgpu.container import GIB, MIB, Container
+from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
 
-PROGRAM = """
+PROGRAM = (
+    CUDA
+    + """
 import ctypes, json, struct
-from cuda.bindings import driver as cuda
 
 MIB = 1 << 20
 OUT_OF_MEMORY = 2
 LIMIT = cuda.CUlimit
 library = ctypes.CDLL("libcuda.so.1")  # has the older versions too, which cuda-bindings no longer offers
 seen = []
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def is_refused(name, *arguments):
     return getattr(cuda, name)(*arguments)[0] == OUT_OF_MEMORY
@@ -61,6 +57,7 @@ def hidden(symbol):
 
 call("cuInit", 0)
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 

@@ -4,21 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import GIB, MIB, Container
+from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
 
 # What each program starts with. Sizes are in MiB; see() notes what the share has in use.
-PROGRAM = """
+PROGRAM = (
+    CUDA
+    + """
 import json
-from cuda.bindings import driver as cuda
 
 MIB = 1 << 20
 ATTRIBUTE = cuda.CUmemPool_attribute
 THRESHOLD = ATTRIBUTE.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def failed(name, *arguments):
     return getattr(cuda, name)(*arguments)[0] != 0
@@ -53,6 +49,7 @@ stream = call("cuStreamCreate", 0)
 seen = []
 see = lambda: seen.append(used())
 """
+)
 SHOW = "\nprint(json.dumps(seen))\n"
 
 

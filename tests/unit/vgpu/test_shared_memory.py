@@ -2,21 +2,17 @@
 
 from typing import Any
 
-from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, Container
+from tests.unit.vgpu.container import CUDA, GIB, MIB, OUT_OF_MEMORY, Container
 
 # What every process starts with. Sizes are in MiB. OTHER is the program of a second process, which is given the name of
 # what is shared as its argument, answers with a line of JSON, and lives until its input ends.
-COMMON = f"""
+COMMON = (
+    CUDA
+    + f"""
 import ctypes, json, subprocess, sys
-from cuda.bindings import driver as cuda
 
 MIB = {MIB}
 FD = cuda.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
-
-def call(name, *arguments):
-    result, *values = getattr(cuda, name)(*arguments)
-    assert result == 0, (name, result)
-    return values[0] if values else None
 
 def used():
     _, free, total = cuda.cuMemGetInfo()
@@ -54,6 +50,7 @@ def start():
     call("cuInit", 0)
     call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
 """
+)
 
 FIRST = """
 class Other:
