@@ -114,13 +114,13 @@ class ApiServer:
     async def _watch(self, kind: Kind, matches: Matches, request: web.Request) -> web.StreamResponse:
         """Send a line for each change until the time is up, and then how far this was."""
         response = web.StreamResponse()
-        await response.prepare(request)
 
         async def send(type_: str, object_: Object) -> None:
             await response.write(json.dumps({"type": type_, "object": object_}).encode() + b"\n")
 
         reached = int(request.query["resourceVersion"])
         with suppress(ConnectionError):  # The client may leave at any time.
+            await response.prepare(request)
             try:
                 async for change in self.store.follow(reached, float(request.query["timeoutSeconds"])):
                     if change.kind == kind and matches(change.object):
