@@ -28,10 +28,10 @@ class _Reader:
         self._events = pynvml.nvmlEventSetCreate()
         self._told: dict[str, Reading] = {}
 
-    def look(self) -> tuple[Reading, ...]:
-        """What has changed, a moment after the look before or when an XID was reported."""
+    def look(self, seconds: float) -> tuple[Reading, ...]:
+        """What has changed, after so many seconds or when an XID was reported."""
         self._find()
-        xids = self._wait()
+        xids = self._wait(seconds)
         states = {uuid: _read(uuid, handle) for uuid, handle in self._handles.items()}
         news = [replace(state, xids=tuple(xids.get(uuid, ()))) for uuid, state in states.items()]
         changed = tuple(reading for reading in news if reading.xids or reading != self._told.get(reading.uuid))
@@ -49,10 +49,10 @@ class _Reader:
                 self._handles[uuid] = handle
                 _optional(pynvml.nvmlDeviceRegisterEvents, handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
 
-    def _wait(self) -> dict[str, list[int]]:
-        """The XIDs of the next moment, by UUID; the first of them ends it, and takes with it those that are there."""
+    def _wait(self, seconds: float) -> dict[str, list[int]]:
+        """The XIDs of the next seconds, by UUID; the first of them ends it, and takes with it those that are there."""
         xids: dict[str, list[int]] = {}
-        end = time.monotonic() + _LOOK_SECONDS
+        end = time.monotonic() + seconds
         while True:
             left = 0 if xids else max(0, end - time.monotonic())
             try:
@@ -113,14 +113,19 @@ def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
         return None
 
 
+def _tell(readings: tuple[Reading, ...]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(readings) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def main() -> int:
     """Tell until nobody listens; what keeps NVML from working goes to standard error."""
     try:
         with nvml(Path(sys.argv[1])):
             reader = _Reader()
+            _tell(reader.look(0))
             while True:
-                sys.stdout.buffer.write(msgspec.json.encode(reader.look()) + b"\n")
-                sys.stdout.buffer.flush()
+                _tell(reader.look(_LOOK_SECONDS))
     except (NvmlUnavailableError, pynvml.NVMLError) as error:
         print(error, file=sys.stderr)
         return _EXIT_UNAVAILABLE

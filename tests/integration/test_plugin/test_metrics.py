@@ -5,9 +5,9 @@ from tests.integration.test_plugin.node import GIB, Node, share
 
 
 async def metrics(node: Node) -> dict[tuple[str, str, str], float]:
-    """The value of each sample, by metric, claim and request."""
+    """The value of each sample that is a share's, by metric, claim and request."""
     families = text_string_to_metric_families(await node.get("/metrics"))
-    samples = [sample for family in families for sample in family.samples]
+    samples = [sample for family in families for sample in family.samples if "claim" in sample.labels]
     return {(each.name, each.labels["claim"], each.labels["request"]): each.value for each in samples}
 
 
