@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Self
 
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
@@ -27,14 +28,7 @@ class Quantity(int):
 
         Raises QuantityError for anything that Kubernetes would not take, and beyond 64 bits.
         """
-        match = _QUANTITY.fullmatch(text)
-        if match is None:
-            raise QuantityError(f"{text!r} is not a quantity: write it like 4Gi, 4096Mi, 4294967296 or 500m")
-        sign, digits, suffix = match.groups()
-        magnitude = -(-Fraction(digits) * _factor(suffix) // 1)
-        if magnitude > _LARGEST:
-            raise QuantityError(f"{text!r} is too large for a quantity: the largest is {_LARGEST}")
-        return cls(-magnitude if sign == "-" else magnitude)
+        return cls(_value(text))
 
     def __str__(self) -> str:
         """Write it with the largest binary suffix that keeps it exact, as in 4Gi; without one where none fits."""
@@ -42,6 +36,18 @@ class Quantity(int):
             if self and self % factor == 0:
                 return f"{self // factor}{suffix}"
         return int.__repr__(self)
+
+
+@lru_cache(maxsize=4096)  # a claim names the same few amounts again and again
+def _value(text: str) -> int:
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise QuantityError(f"{text!r} is not a quantity: write it like 4Gi, 4096Mi, 4294967296 or 500m")
+    sign, digits, suffix = match.groups()
+    magnitude = -(-Fraction(digits) * _factor(suffix) // 1)
+    if magnitude > _LARGEST:
+        raise QuantityError(f"{text!r} is too large for a quantity: the largest is {_LARGEST}")
+    return -magnitude if sign == "-" else magnitude
 
 
 def _factor(suffix: str) -> Fraction:
