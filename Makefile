@@ -44,6 +44,9 @@ glibc: build $(VENV)/.test ## libvgpu.so on the oldest and the newest C library 
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
 	@$(BIN)/python -m bench.core $(ARGS)
 
+bench-plugin: build $(VENV)/.test ## what the node plugin costs: its start, its calls, its memory
+	@$(BIN)/python -m bench.plugin $(ARGS)
+
 bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one: are its accounts exact?
 	@$(BIN)/python -m bench.ledger races
 	@$(BIN)/python -m bench.ledger kills
@@ -90,4 +93,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-races cuda-functions share-config lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-plugin bench-races cuda-functions share-config lint format image wheel clean

@@ -85,6 +85,10 @@ class Kubelet:
             await self._changed.wait_for(lambda: self._are_registered(driver, instances))
         return self._plugin(driver).version.name
 
+    def endpoint(self, driver: str) -> str:
+        """Return the path of the socket on which a registered driver is called; raises KeyError if it is not."""
+        return self._plugin(driver).endpoint
+
     async def refused(self, driver: str) -> None:
         """Wait until a driver has been told that it cannot be registered."""
         async with self._changed:

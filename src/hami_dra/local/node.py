@@ -28,6 +28,7 @@ class LocalNode:
 
     `plugin` is the command that starts the plugin; the flags that tell it where this node's folders and API server are
     are added here. Claims of `driver` are allocated as the scheduler would, their device class is the driver's name.
+    The plugin runs as the process `plugin_pid`; `kubelet` and `api` speak with it and with the API server.
     """
 
     def __init__(self, folder: Path, *, driver: str, plugin: Sequence[str], name: str = "local") -> None:
@@ -48,7 +49,7 @@ class LocalNode:
             server = await started.enter_async_context(ApiServer())
             server.add_node(self.name)
             self.api = await started.enter_async_context(KubeClient.from_url(server.url))
-            self._kubelet = await started.enter_async_context(Kubelet(registry))
+            self.kubelet = await started.enter_async_context(Kubelet(registry))
             await self._start_plugin(server.url, registry, started)
             self._exit = started.pop_all()
         return self
@@ -70,14 +71,14 @@ class LocalNode:
 
     async def prepare(self, claim: ResourceClaim) -> tuple[PreparedDevice, ...]:
         """Have the plugin prepare a claim; raises ClaimError."""
-        answer = (await self._kubelet.prepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
+        answer = (await self.kubelet.prepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     async def release(self, claim: ResourceClaim) -> None:
         """Have the plugin unprepare a claim, and delete it; raises ClaimError."""
-        problem = (await self._kubelet.unprepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
+        problem = (await self.kubelet.unprepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
         if problem:
             raise problem
         await self.api.delete_claim(claim.metadata.namespace, claim.metadata.name)
@@ -96,6 +97,7 @@ class LocalNode:
         with self.log.open("wb") as log:
             process = await asyncio.create_subprocess_exec(*self._command, *arguments, stdout=log, stderr=log)
         started.push_async_callback(_stop, process)
+        self.plugin_pid = process.pid
         ready, ended = asyncio.create_task(self._ready()), asyncio.create_task(process.wait())
         await asyncio.wait((ready, ended), timeout=_START, return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
@@ -105,7 +107,7 @@ class LocalNode:
         ready.result()
 
     async def _ready(self) -> None:
-        await self._kubelet.registered(self.driver)
+        await self.kubelet.registered(self.driver)
         async with aclosing(self.api.watch_slices(driver=self.driver)) as events:
             await anext(events)
 

@@ -26,6 +26,8 @@ from .status import device_statuses
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 5
+_PAUSE_SECONDS = 0.2
+"""Between news and its writing: claims come in bursts, whose pods wait for the calls that follow, and none for this."""
 _LONGEST_FIELD_MANAGER = 128
 
 
@@ -57,6 +59,7 @@ class StatusReports:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RETRY_SECONDS if self._wanted else None):
                     await self._news.wait()
+                await asyncio.sleep(_PAUSE_SECONDS)
             self._news.clear()
             await self._write_all()
 

@@ -7,6 +7,8 @@ from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
 from hami_dra.local.apiserver.permission import Permission
 from tests.integration.test_plugin.node import DRIVER, NAME, Node, share, until, whole
 
+WRITE = Permission("patch", "resource.k8s.io", "resourceclaims/status")
+
 
 def devices(node: Node, claim: ClaimRef) -> list[dict[str, Any]]:
     """A claim's `status.devices`, as the API server has it."""
@@ -71,7 +73,7 @@ async def test_other_drivers_have_their_say_beside_it(node: Node) -> None:
 
 
 async def test_claim_is_prepared_while_its_status_cannot_be_written_and_that_is_made_up_for(node: Node) -> None:
-    node.api.refused = {Permission("patch", "resource.k8s.io", "resourceclaims/status")}
+    node.api.refused = {WRITE}
     claim = await node.claim("single", share("gpu", 0))
     await node.prepared(claim)
     await until(lambda: "status.devices is tried again later" in node.log.read_text(), "a warning")
@@ -83,14 +85,19 @@ async def test_claim_is_prepared_while_its_status_cannot_be_written_and_that_is_
 
 
 async def test_cluster_without_the_feature_is_told_of_once(node: Node) -> None:
+    def times_told() -> int:
+        return node.log.read_text().count("enable the feature gate DRAResourceClaimDeviceStatus")
+
     node.api.device_status = False
-    for name in ("one", "two"):
-        claim = await node.claim(name, share("gpu", 0))
-        await node.prepared(claim)
+    await node.prepared(await node.claim("one", share("gpu", 0)))
+    await until(lambda: times_told() == 1, "word of the feature gate")
+    node.api.asked.clear()
+    await node.prepared(await node.claim("two", share("gpu", 0)))
+    await until(lambda: WRITE in node.api.asked, "the second claim's status")
     node.api.device_status = True
     await node.prepared(await node.claim("three", share("gpu", 0)))
     await until(lambda: devices(node, ClaimRef("team", "three", "")) != [], "status of the claim")
-    assert node.log.read_text().count("enable the feature gate DRAResourceClaimDeviceStatus") == 1
+    assert times_told() == 1
 
 
 async def test_claim_that_has_gone_is_let_go(node: Node) -> None:
