@@ -21,7 +21,7 @@ def processes() -> Iterator[str]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue  # it has just ended
-        if int(folder.name) not in (1, os.getpid()) and "hami_dra.gpu" not in command:
+        if int(folder.name) not in (1, os.getpid()) and "hami_dra.nvml" not in command:
             yield f"process {folder.name}: {command}"
 
 

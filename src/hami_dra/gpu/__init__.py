@@ -1,12 +1,14 @@
 """What a node's GPUs are, from NVML, and what makes them visible in containers, from NVIDIA's container toolkit."""
 
+from hami_dra.nvml.driver import NvmlUnavailableError
+from hami_dra.nvml.gpu import Gpu
+from hami_dra.nvml.reading import Reading
+
 from .base_edits import BaseEdits, BaseEditsError, find_base_edits
-from .health import Diagnosis, Finding, Reading
+from .health import Diagnosis, Finding
 from .health_process import HealthUnknownError, watch_health
-from .inventory import Gpu, read_inventory
 from .inventory_process import ask_inventory
 from .nvidia_ctk import NvidiaCtk
-from .nvml import NvmlUnavailableError
 from .traces import traces
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "Reading",
     "ask_inventory",
     "find_base_edits",
-    "read_inventory",
     "traces",
     "watch_health",
 ]

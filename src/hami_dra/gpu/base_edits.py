@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hami_dra.nvml.gpu import Gpu
+
 from .cdi_spec import CdiDevice, CdiSpec
-from .inventory import Gpu
 from .node_spec import node_spec
 from .nvidia_ctk import NvidiaCtk, NvidiaCtkError
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hami_dra.nvml.reading import Reading
+
 from .xids import XidKind, xid
 
 _SETTLE_SECONDS = 5.0
@@ -27,22 +29,6 @@ _ACTIONS = {
     7: ("the driver wants the system restarted", _RESTART),
 }
 """By the values of NVML's nvmlDeviceGpuRecoveryAction_t, 0 of which is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What NVML tells of one GPU; None where that does not know.
-
-    `uncorrected_errors` are those of ECC since the driver was loaded, `xids` those since the reading before.
-    """
-
-    uuid: str
-    is_lost: bool = False
-    uncorrected_errors: int | None = None
-    remap_pending: bool | None = None
-    remap_failed: bool | None = None
-    recovery_action: int | None = None
-    xids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

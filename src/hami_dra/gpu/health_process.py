@@ -9,7 +9,7 @@ from subprocess import PIPE
 
 import msgspec
 
-from .health import Reading
+from hami_dra.nvml.reading import Reading
 
 _PATIENCE_SECONDS = 30.0
 """Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
@@ -22,7 +22,7 @@ class HealthUnknownError(Exception):
 
 async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...], None]:
     """Yield the readings that changed, at least once a second, however few; at first all. Raises HealthUnknownError."""
-    command = [sys.executable, "-m", "hami_dra.gpu.health_reader", str(driver_root)]
+    command = [sys.executable, "-m", "hami_dra.nvml.health", str(driver_root)]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
     assert process.stdout
     assert process.stderr

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import msgspec
 
-from .inventory import Gpu
-from .nvml import NvmlUnavailableError
+from hami_dra.nvml.driver import NvmlUnavailableError
+from hami_dra.nvml.gpu import Gpu
+
 from .programs import ProgramError, run_program
 
 _TIMEOUT_SECONDS = 120  # drivers without persistence wake each GPU first
 
 
 async def ask_inventory(driver_root: Path) -> tuple[Gpu, ...]:
-    """What `read_inventory` answers, of the driver that is installed now. Raises NvmlUnavailableError."""
-    command = [sys.executable, "-m", "hami_dra.gpu", str(driver_root)]
+    """The GPUs by minor number, of the driver that is installed now. Raises NvmlUnavailableError."""
+    command = [sys.executable, "-m", "hami_dra.nvml.inventory", str(driver_root)]
     try:
         answer = await run_program(command, seconds=_TIMEOUT_SECONDS)
         return msgspec.json.decode(answer, type=tuple[Gpu, ...])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .nvml import find_library
+from hami_dra.nvml.driver import find_library
 
 _KERNEL = Path("/proc/driver/nvidia")
 

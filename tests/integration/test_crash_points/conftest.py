@@ -45,7 +45,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def inventory_reader(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
     """Says what the plugin's own program says of the machine's GPUs, without the start of Python that this takes."""
     folder = tmp_path_factory.mktemp("inventory")
-    asked = subprocess.run([sys.executable, "-m", "hami_dra.gpu", machine.root], capture_output=True, check=True)
+    asked = subprocess.run(
+        [sys.executable, "-m", "hami_dra.nvml.inventory", machine.root], capture_output=True, check=True
+    )
     (folder / "answer").write_bytes(asked.stdout)
     (folder / "reader").write_text(f"#!/bin/sh\nexec /bin/cat '{folder}/answer'\n")
     (folder / "reader").chmod(0o755)

@@ -7,28 +7,7 @@ from pathlib import Path
 
 import pynvml
 
-_SONAME = "libnvidia-ml.so.1"
-# Where distributions, NVIDIA's installer and driver containers put the driver's libraries.
-_FOLDERS = (
-    "usr/lib/x86_64-linux-gnu",
-    "usr/lib/aarch64-linux-gnu",
-    "usr/lib64",
-    "usr/lib",
-    "lib/x86_64-linux-gnu",
-    "lib/aarch64-linux-gnu",
-    "lib64",
-    "lib",
-)
-
-
-class NvmlUnavailableError(Exception):
-    """The driver's management library cannot be used; the text says what to do."""
-
-
-def find_library(driver_root: Path) -> Path | None:
-    """The path of NVML below a driver root, if the driver is installed there."""
-    candidates = [driver_root / folder / _SONAME for folder in _FOLDERS]
-    return next((path for path in candidates if path.exists()), None)
+from .driver import SONAME, NvmlUnavailableError, find_library
 
 
 @contextmanager
@@ -52,7 +31,7 @@ def _load(driver_root: Path) -> None:
     library = find_library(driver_root)
     if library is None:
         raise NvmlUnavailableError(
-            f"there is no {_SONAME} below {driver_root}: install NVIDIA's driver on the node, "
+            f"there is no {SONAME} below {driver_root}: install NVIDIA's driver on the node, "
             "or point --driver-root at where it is mounted"
         )
     try:

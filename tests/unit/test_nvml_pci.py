@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hami_dra.gpu.pci import kernel_address, numa_node, pcie_root
+from hami_dra.nvml.pci import kernel_address, numa_node, pcie_root
 
 
 def test_nvmls_bus_id_becomes_the_kernels() -> None:

@@ -1,18 +1,22 @@
-"""Which GPUs a node has and what they are, read from NVML."""
+"""Prints which GPUs the driver root that is given has and what they are, as JSON."""
 
-import logging
+import json
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pynvml
 
-from .nvml import nvml
+from .driver import NvmlUnavailableError
+from .gpu import Gpu
+from .library import nvml
 from .pci import kernel_address, numa_node, pcie_root
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+_EXIT_UNAVAILABLE = 1
 
 _BRANDS = {
     pynvml.NVML_BRAND_QUADRO: "Quadro",
@@ -40,33 +44,10 @@ _ARCHITECTURES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """A GPU as NVML describes it; None stands for what this one does not tell.
-
-    `uuid` is its identity, `minor` the number of its device node. Its NVML index is left out on purpose: it changes.
-    `pci_address` is the kernel's form, `0000:3b:00.0`.
-    """
-
-    uuid: str
-    minor: int
-    memory_bytes: int
-    mig_enabled: bool = False
-    name: str | None = None
-    brand: str | None = None
-    architecture: str | None = None
-    compute_capability: str | None = None
-    driver_version: str | None = None
-    cuda_driver_version: str | None = None
-    pci_address: str | None = None
-    pcie_root: str | None = None
-    numa_node: int | None = None
-
-
 def read_inventory(driver_root: Path) -> tuple[Gpu, ...]:
     """The GPUs that the driver below `driver_root` manages, by minor number. Raises NvmlUnavailableError.
 
-    One whose identity or memory cannot be read is left out, with a line in the log.
+    One whose identity or memory cannot be read is left out, with a line on standard error.
     """
     with nvml(driver_root):
         gpus = [_read_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
@@ -83,7 +64,7 @@ def _read_gpu(index: int) -> Gpu | None:
             **_description(handle),
         )
     except pynvml.NVMLError as error:
-        _log.warning("GPU %d of NVML is left out, its identity or memory cannot be read: %s", index, error)
+        print(f"GPU {index} of NVML is left out, its identity or memory cannot be read: {error}", file=sys.stderr)
         return None
 
 
@@ -113,3 +94,18 @@ def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
         return query(*arguments)
     except pynvml.NVMLError:
         return None
+
+
+def main() -> int:
+    """Read the inventory once; what keeps NVML from working goes to standard error."""
+    try:
+        gpus = read_inventory(Path(sys.argv[1]))
+    except NvmlUnavailableError as error:
+        print(error, file=sys.stderr)
+        return _EXIT_UNAVAILABLE
+    print(json.dumps([asdict(gpu) for gpu in gpus]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

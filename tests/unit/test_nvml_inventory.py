@@ -14,7 +14,7 @@ READ = """
 import sys
 from pathlib import Path
 import msgspec, pynvml
-from hami_dra.gpu import read_inventory
+from hami_dra.nvml.inventory import read_inventory
 
 def refuse(*_):
     raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)

@@ -1,18 +1,19 @@
 """Prints what NVML tells of the health of the GPUs of a driver root: a line of JSON per second, with what changed."""
 
 import ctypes
+import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 import pynvml
 
-from .health import Reading
-from .nvml import NvmlUnavailableError, nvml
+from .driver import NvmlUnavailableError
+from .library import nvml
+from .reading import Reading
 
 _T = TypeVar("_T")
 
@@ -114,8 +115,7 @@ def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
 
 
 def _tell(readings: tuple[Reading, ...]) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(readings) + b"\n")
-    sys.stdout.buffer.flush()
+    print(json.dumps([asdict(reading) for reading in readings]), flush=True)
 
 
 def main() -> int:
