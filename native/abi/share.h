@@ -22,10 +22,12 @@
  *   gpu GPU-8f0f...      UUID of the GPU
  *   memory 4294967296    bytes
  *   cores 30             percent of the GPU's time, 1 to 100
- *   policy hard          how cores are held
+ *   policy hard          how cores are held: hard, work-conserving or off
+ *   priority low         whose work goes first on the GPU: high or low
  *
- * Each key stands exactly once. A reader refuses a version that it does not know and ignores keys that it does not
- * know, so that a newer plugin can write for the libvgpu.so of a pod that is still running.
+ * Each key stands exactly once; only `priority` may be missing, from an earlier plugin's file, and then is low. A
+ * reader refuses a version that it does not know and ignores keys that it does not know, so that a newer plugin can
+ * write for the libvgpu.so of a pod that is still running.
  */
 #define HAMI_LIMITS_VERSION 1
 

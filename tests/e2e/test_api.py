@@ -42,6 +42,9 @@ def test_claim_says_what_it_was_given_while_a_pod_has_it(workspace: Workspace, d
         (HEADER | {"logLevel": "3"}, ".logLevel: must be an integer from 0 to 4"),
         (HEADER | {"logLevel": True}, ".logLevel: must be an integer from 0 to 4"),
         (HEADER | {"logLevel": 0.5}, ".logLevel: must be an integer from 0 to 4"),
+        (HEADER | {"computePolicy": "soft"}, ".computePolicy: must be hard or off or work-conserving"),
+        (HEADER | {"computePolicy": ["hard"]}, ".computePolicy: must be hard or off or work-conserving"),
+        (HEADER | {"priority": 0}, ".priority: must be high or low"),
         (HEADER | {"loglevel": 3}, ".loglevel: a ShareConfig has no such field"),
         (HEADER | {"kind": "GpuConfig"}, ".kind: must be ShareConfig"),
         ({"kind": "ShareConfig"}, ".apiVersion: must be hami.project-hami.io/v1alpha1"),
@@ -69,7 +72,14 @@ def test_wrong_parameters_are_refused_with_their_path(
         assert f"{path}[1].opaque.parameters{problem}" in str(refused.value)
 
 
-@pytest.mark.parametrize("parameters", [HEADER, HEADER | {"logLevel": 0}, HEADER | {"logLevel": None}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        HEADER,
+        HEADER | {"logLevel": 0, "computePolicy": "work-conserving", "priority": "high"},
+        HEADER | {"logLevel": None, "computePolicy": None, "priority": None},
+    ],
+)
 def test_right_parameters_are_taken(workspace: Workspace, parameters: dict[str, Any]) -> None:
     right = claim("right", GPU)
     right["spec"]["devices"]["config"] = [_config({"any": "thing"}, driver="net.example.com"), _config(parameters)]

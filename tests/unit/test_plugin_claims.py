@@ -4,15 +4,18 @@ from msgspec import structs
 from hami_dra.gpu import Gpu
 from hami_dra.kube import (
     AllocationResult,
+    DeviceAllocationConfiguration,
     DeviceAllocationResult,
     DeviceRequestAllocationResult,
     ObjectMeta,
+    OpaqueDeviceConfiguration,
     Quantity,
     ResourceClaim,
     ResourceClaimStatus,
 )
 from hami_dra.kubeletplugin import ClaimError, ClaimRef
 from hami_dra.plugin.claims import shares_of
+from hami_dra.plugin.share_config import API_VERSION, KIND
 
 REF = ClaimRef("team", "double", "0b1a7d6e-3c3a-4b0e-9d55-0e5b2c1a7f10")
 SHARE_ID = "5f3f9a0c-9f0e-4a56-8b0d-7d2a4c3b1e00"
@@ -28,8 +31,12 @@ RESULT = DeviceRequestAllocationResult(
 FOREIGN = DeviceRequestAllocationResult(request="nic", driver="net.example.com", pool="p", device="d")
 
 
-def claim(*results: DeviceRequestAllocationResult, uid: str = REF.uid) -> ResourceClaim:
-    allocation = AllocationResult(devices=DeviceAllocationResult(results=results)) if results else None
+def claim(
+    *results: DeviceRequestAllocationResult,
+    uid: str = REF.uid,
+    config: tuple[DeviceAllocationConfiguration, ...] = (),
+) -> ResourceClaim:
+    allocation = AllocationResult(devices=DeviceAllocationResult(results=results, config=config)) if results else None
     return ResourceClaim(
         metadata=ObjectMeta(name=REF.name, namespace=REF.namespace, uid=uid),
         status=ResourceClaimStatus(allocation=allocation),
@@ -57,8 +64,22 @@ def test_share_is_what_the_allocation_says() -> None:
         "memory": 4 * 2**30,
         "access": "limited",
         "log_level": None,
+        "compute_policy": "hard",
+        "priority": "low",
     }
     assert share.name == f"{REF.uid}-{SHARE_ID}"
+
+
+def test_share_is_held_as_its_parameters_say() -> None:
+    parameters = {"apiVersion": API_VERSION, "kind": KIND, "computePolicy": "off", "priority": "high", "logLevel": 4}
+    opaque = OpaqueDeviceConfiguration(driver=RESULT.driver, parameters=parameters)
+    config = (DeviceAllocationConfiguration(source="FromClaim", requests=("gpu-0",), opaque=opaque),)
+    other = structs.replace(RESULT, request="gpu-1", share_id=SHARE_ID[:-1] + "1")
+    shares = shares_of(claim(RESULT, other, config=config), REF, "node-1", GPUS)
+    assert [(share.compute_policy, share.priority, share.log_level) for share in shares] == [
+        ("off", "high", 4),
+        ("hard", "low", None),
+    ]
 
 
 def test_one_gpu_may_be_had_twice() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from hami_dra.kube import DeviceAllocationConfiguration, OpaqueDeviceConfiguration
 from hami_dra.kubeletplugin import ClaimError
-from hami_dra.plugin.share_config import effective, read_configs
+from hami_dra.plugin.share_config import ShareConfig, effective, read_configs
 
 DRIVER = "hami-core-gpu.project-hami.io"
 HEADER = {"apiVersion": "hami.project-hami.io/v1alpha1", "kind": "ShareConfig"}
@@ -47,6 +47,20 @@ def test_claims_outweigh_classes_and_later_ones_earlier_ones(
     assert log_level("gpu", *configs) == expected
 
 
+def test_each_field_has_its_weightiest_value() -> None:
+    told = effective(
+        read_configs(
+            [
+                config("FromClass", computePolicy="off", priority="high", logLevel=1),
+                config("FromClaim", computePolicy="work-conserving"),
+                config("FromClaim", priority=None, logLevel=0),
+            ]
+        ),
+        "gpu",
+    )
+    assert told == ShareConfig(compute_policy="work-conserving", priority="high", log_level=0)
+
+
 @pytest.mark.parametrize(
     ("named", "request_name", "holds"),
     [
@@ -78,6 +92,15 @@ def test_configuration_of_other_drivers_is_passed_over() -> None:
         ({"logLevel": "3"}, "parameters.logLevel: Expected `int | null`, got `str`"),
         ({"logLevel": True}, "parameters.logLevel: Expected `int | null`, got `bool`"),
         ({"logLevel": 5}, "parameters.logLevel: Expected `int` <= 4"),
+        ({"computePolicy": "soft"}, "parameters.computePolicy: Expected hard or off or work-conserving, got 'soft'"),
+        (
+            {"computePolicy": "x - at `$.y`"},
+            "parameters.computePolicy: Expected hard or off or work-conserving, got 'x",
+        ),
+        ({"computePolicy": "a'\nb"}, "parameters.computePolicy: Expected hard or off or work-conserving, got \"a'\\nb"),
+        ({"computePolicy": ["hard"]}, "parameters.computePolicy: Expected `str | null`, got `array`"),
+        ({"priority": 0}, "parameters.priority: Expected `str | null`, got `int`"),
+        ({"priority": "HIGH"}, "parameters.priority: Expected high or low, got 'HIGH'"),
         ({"logLevel": -1}, "parameters.logLevel: Expected `int` >= 0"),
         ({"kind": "GpuConfig"}, "parameters.kind is 'GpuConfig'; hami-core-gpu.project-hami.io knows only ShareConfig"),
         ({"kind": None}, "parameters.kind is None"),

@@ -5,8 +5,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from hami_dra.shares import Access, NodeEdits, Share, SpecFiles, claim_spec, device_id
+from hami_dra.shares import Access, ComputePolicy, NodeEdits, Priority, Share, SpecFiles, claim_spec, device_id
 from hami_dra.shares.cdi import merge
 
 CLAIM = "0b1a7d6e-3c3a-4b0e-9d55-0e5b2c1a7f10"
@@ -137,6 +138,19 @@ def test_log_level_is_the_shares_own() -> None:
     spec = claim_spec([share(0, 0, log=0), share(1, 1)], NODE)
     assert environment(spec, 0)["LIBCUDA_LOG_LEVEL"] == "0"
     assert "LIBCUDA_LOG_LEVEL" not in environment(spec, 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "upstream_policy"), [("hard", "FORCE"), ("work-conserving", "DEFAULT"), ("off", "DISABLE")]
+)
+@pytest.mark.parametrize(("priority", "upstream_priority"), [("high", "0"), ("low", "1")])
+def test_upstream_library_is_told_how_cores_are_held(
+    policy: ComputePolicy, upstream_policy: str, priority: Priority, upstream_priority: str
+) -> None:
+    held = structs.replace(share(0, 0), compute_policy=policy, priority=priority)
+    told = environment(claim_spec([held], NODE), 0)
+    assert told["GPU_CORE_UTILIZATION_POLICY"] == upstream_policy
+    assert told["CUDA_TASK_PRIORITY"] == upstream_priority
 
 
 @pytest.mark.parametrize(("base", "expected"), [("0.3.0", "0.5.0"), ("0.7.0", "0.7.0"), ("0.10.0", "0.10.0")])

@@ -12,13 +12,18 @@ LIMITS = st.builds(
     gpu_uuid=UUIDS,
     memory=st.integers(0, 2**63 - 1),
     cores=st.integers(1, 100),
-    policy=st.sampled_from(["hard", "work-conserving"]),
+    policy=st.sampled_from(["hard", "work-conserving", "off"]),
+    priority=st.sampled_from(["high", "low"]),
 )
-TEXT = Limits(gpu_uuid="GPU-1", memory=4096, cores=30, policy="hard").render().decode()
+TEXT = Limits(gpu_uuid="GPU-1", memory=4096, cores=30, policy="hard", priority="high").render().decode()
 
 
 def test_text_is_the_contract_of_share_h() -> None:
-    assert TEXT == "version 1\ngpu GPU-1\nmemory 4096\ncores 30\npolicy hard\n"
+    assert TEXT == "version 1\ngpu GPU-1\nmemory 4096\ncores 30\npolicy hard\npriority high\n"
+
+
+def test_file_of_an_earlier_plugin_has_no_priority() -> None:
+    assert Limits.parse(TEXT.replace("priority high\n", "").encode()).priority == "low"
 
 
 @given(LIMITS)
@@ -44,6 +49,8 @@ def test_keys_of_a_newer_plugin_are_passed_over() -> None:
         (TEXT.replace("version 1", "version 2"), "version 2 is not known"),
         (TEXT.replace("4096", str(2**63)), "memory is '9223372036854775808', not a number"),
         (TEXT + "cores 100\n", "cores stands twice"),
+        (TEXT + "priority low\n", "priority stands twice"),
+        (TEXT.replace("high", ""), "priority is missing"),
         (TEXT.replace("\n", "\r"), "not whole lines"),
         (TEXT.replace("\n", "\r\n"), "version is '1\\\\r', not a number"),
         (TEXT + "\n", "'' is not a key and a value"),

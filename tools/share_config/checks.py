@@ -22,11 +22,21 @@ def _of_field(name: str, schema: Mapping[str, Any]) -> dict[str, str]:
     if "const" in schema:
         wrong, wanted = f"!has({value}) || {value} != {_text(schema['const'])}", f"must be {schema['const']}"
     else:
-        (integer,) = (each for each in schema["anyOf"] if each["type"] == "integer")
-        least, most = integer["minimum"], integer["maximum"]
-        wrong = f"has({value}) && {value} != null && !(type({value}) == int && {value} >= {least} && {value} <= {most})"
-        wanted = f"must be an integer from {least} to {most}"
+        (kind,) = (each for each in schema["anyOf"] if each.get("type") != "null")
+        right, wanted = _of_words(value, kind["enum"]) if "enum" in kind else _of_integer(value, kind)
+        wrong = f"has({value}) && {value} != null && !({right})"
     return _validation(wrong, f"string(c.path) + {_text(f'.{name}: {wanted}')}")
+
+
+def _of_words(value: str, words: list[str]) -> tuple[str, str]:
+    """When a value is right, and what it must be."""
+    return f"{value} in {json.dumps(words)}", f"must be {' or '.join(words)}"
+
+
+def _of_integer(value: str, schema: Mapping[str, Any]) -> tuple[str, str]:
+    least, most = schema["minimum"], schema["maximum"]
+    right = f"type({value}) == int && {value} >= {least} && {value} <= {most}"
+    return right, f"must be an integer from {least} to {most}"
 
 
 def _of_unknown_fields(known: list[str], title: str) -> dict[str, str]:

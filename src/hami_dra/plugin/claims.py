@@ -67,6 +67,8 @@ def _share(
         memory=memory,
         access=access,
         log_level=config.log_level,
+        compute_policy=config.compute_policy or "hard",
+        priority=config.priority or "low",
     )
 
 

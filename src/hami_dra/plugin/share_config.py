@@ -3,19 +3,22 @@
 import re
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec.structs import asdict, replace
 
 from hami_dra.kube import DeviceAllocationConfiguration
 from hami_dra.kubeletplugin import ClaimError
-from hami_dra.shares import DRIVER_NAME
+from hami_dra.shares import DRIVER_NAME, ComputePolicy, Priority
 
 API_VERSION = "hami.project-hami.io/v1alpha1"
 KIND = "ShareConfig"
 
 _UNKNOWN_FIELD = re.compile("Object contains unknown field `(.*)`")
+_REASON_AND_FIELD = re.compile(r"(.*?)(?: - at `\$\.(\w+)`)?", re.DOTALL)
+_WRONG_WORD = re.compile("Invalid enum value (.*)")
+_WORDS = {"computePolicy": sorted(get_args(ComputePolicy)), "priority": sorted(get_args(Priority))}
 
 
 class ShareConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -24,6 +27,25 @@ class ShareConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     `make share-config` derives the JSON schema in docs/, and the chart's checks at admission, from it.
     """
 
+    compute_policy: (
+        Annotated[
+            ComputePolicy,
+            msgspec.Meta(
+                description="How cores are held: always (hard, the default), while others on the GPU want theirs "
+                "(work-conserving), or not at all (off)."
+            ),
+        ]
+        | None
+    ) = None
+    priority: (
+        Annotated[
+            Priority,
+            msgspec.Meta(
+                description="Whose work goes first where shares of a GPU want it at once; low is the default."
+            ),
+        ]
+        | None
+    ) = None
     log_level: (
         Annotated[
             int,
@@ -82,8 +104,12 @@ def _read(parameters: dict[str, Any], path: str) -> ShareConfig:
 
 def _explained(problem: str, path: str) -> str:
     """msgspec's text, `Expected … - at `$.field``, with the place first and as the user knows it."""
-    reason, _, place = problem.partition(" - at `$")
-    place = path + place.removesuffix("`")
+    matched = _REASON_AND_FIELD.fullmatch(problem)
+    assert matched, "the pattern fits any text"
+    reason, field = matched[1], matched[2]
+    place = f"{path}.{field}" if field else path
     if unknown := _UNKNOWN_FIELD.fullmatch(reason):
         return f"{place}.{unknown[1]}: a {KIND} has no such field"
+    if wrong := _WRONG_WORD.fullmatch(reason):
+        return f"{place}: Expected {' or '.join(_WORDS[field])}, got {wrong[1]}"
     return f"{place}: {reason}"

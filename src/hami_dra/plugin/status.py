@@ -1,15 +1,21 @@
 """What a claim's `status.devices` says of its shares: what each was given, and since when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from hami_dra.kube import AllocatedDeviceStatus, Condition, Quantity
-from hami_dra.shares import DRIVER_NAME, Share
+from hami_dra.shares import DRIVER_NAME, ComputePolicy, Share
 
 from .share_config import API_VERSION
 
 KIND = "ShareStatus"
+
+_HOW_CORES_ARE_HELD: Mapping[ComputePolicy, str] = {
+    "hard": "",
+    "work-conserving": "; more cores while nobody else wants them",
+    "off": "; nothing holds it to its cores",
+}
 
 
 def device_statuses(
@@ -43,7 +49,10 @@ def _status(share: Share, now: datetime) -> AllocatedDeviceStatus:
 def _in_words(share: Share) -> str:
     match share.access:
         case "limited":
-            return f"{Quantity(share.memory)} of the memory and {share.cores} % of the cores of {share.gpu_uuid}"
+            return (
+                f"{Quantity(share.memory)} of the memory and {share.cores} % of the cores of {share.gpu_uuid}"
+                + _HOW_CORES_ARE_HELD[share.compute_policy]
+            )
         case "whole":
             return f"all of {share.gpu_uuid}"
         case "monitor":
@@ -51,8 +60,12 @@ def _in_words(share: Share) -> str:
 
 
 def _amounts(share: Share) -> dict[str, Any]:
-    """A monitor has none."""
-    return {} if share.access == "monitor" else {"cores": share.cores, "memory": str(Quantity(share.memory))}
+    """A monitor has none, and cores are held of limited shares alone."""
+    if share.access == "monitor":
+        return {}
+    amounts = {"cores": share.cores, "memory": str(Quantity(share.memory))}
+    held = {"computePolicy": share.compute_policy, "priority": share.priority}
+    return amounts | held if share.access == "limited" else amounts
 
 
 def _same_since(before: AllocatedDeviceStatus | None, now: AllocatedDeviceStatus) -> AllocatedDeviceStatus:

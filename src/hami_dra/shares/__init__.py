@@ -7,7 +7,7 @@ from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders, 
 from .limits import Limits, LimitsError
 from .names import DRIVER_NAME
 from .region import ProcessUse, read_use
-from .share import Access, Share
+from .share import Access, ComputePolicy, Priority, Share
 from .spec_files import SpecFiles
 
 __all__ = [
@@ -16,10 +16,12 @@ __all__ = [
     "REGION_FILE",
     "Access",
     "ClaimFiles",
+    "ComputePolicy",
     "DamagedRegionError",
     "Limits",
     "LimitsError",
     "NodeEdits",
+    "Priority",
     "ProcessUse",
     "Share",
     "ShareFolders",

@@ -7,7 +7,7 @@ from typing import Any
 
 from .folder import REGION_FILE
 from .names import DRIVER_NAME
-from .share import Share
+from .share import ComputePolicy, Priority, Share
 
 KIND = f"{DRIVER_NAME}/share"
 
@@ -21,6 +21,8 @@ Edits = Mapping[str, Any]
 
 _OLDEST_VERSION = "0.5.0"  # since then a device's name may start with a digit, as a claim's UID may
 _MIB = 2**20
+_UPSTREAM_POLICY: Mapping[ComputePolicy, str] = {"hard": "FORCE", "work-conserving": "DEFAULT", "off": "DISABLE"}
+_UPSTREAM_PRIORITY: Mapping[Priority, int] = {"high": 0, "low": 1}
 _READ_ONLY = ("ro", "nosuid", "nodev", "rbind", "rprivate")
 _WRITABLE = ("rw", "nosuid", "nodev", "noexec", "rbind", "rprivate")
 
@@ -94,6 +96,8 @@ def _limited_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Ed
             # Where an upstream libvgpu.so keeps its own region. Ours has none: a share's folder holds it.
             f"CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp/hami-core-{share.claim_uid}.cache",
             *_limits_environment(share.gpu_uuid, shares, node.by_gpu),
+            f"GPU_CORE_UTILIZATION_POLICY={_UPSTREAM_POLICY[share.compute_policy]}",
+            f"CUDA_TASK_PRIORITY={_UPSTREAM_PRIORITY[share.priority]}",
             *([] if share.log_level is None else [f"LIBCUDA_LOG_LEVEL={share.log_level}"]),
         ],
         "mounts": [

@@ -9,7 +9,8 @@ _VERSION = 1
 _LARGEST = 2**63 - 1  # of the numbers that libvgpu.so takes
 _SIZE = 4096  # bytes: a file as large as that, or a line as long as the next, is too much for libvgpu.so
 _LINE_SIZE = 256
-_KEYS = ("version", "gpu", "memory", "cores", "policy")
+_KEYS = ("version", "gpu", "memory", "cores", "policy", "priority")
+_DEFAULTS = {"priority": "low"}  # of keys that files of earlier plugins lack
 
 
 class LimitsError(ValueError):
@@ -18,17 +19,24 @@ class LimitsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a share may take of one GPU: `memory` in bytes, `cores` in percent, `policy` says how cores are held."""
+    """What a share may take of one GPU: `memory` in bytes, `cores` in percent, the rest says how cores are held."""
 
     gpu_uuid: str
     memory: int
     cores: int
     policy: str
+    priority: str = "low"
 
     @classmethod
     def of(cls, share: Share) -> Self:
         """The limits that make a container keep to its share."""
-        return cls(gpu_uuid=share.gpu_uuid, memory=share.memory, cores=share.cores, policy="hard")
+        return cls(
+            gpu_uuid=share.gpu_uuid,
+            memory=share.memory,
+            cores=share.cores,
+            policy=share.compute_policy,
+            priority=share.priority,
+        )
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -44,6 +52,7 @@ class Limits:
             if key in values and key in _KEYS:
                 raise LimitsError(f"limits: {key} stands twice")
             values[key] = value
+        values = _DEFAULTS | values
         if missing := [key for key in _KEYS if not values.get(key)]:
             raise LimitsError(f"limits: {missing[0]} is missing")
         if _number("version", values["version"]) != _VERSION:
@@ -53,11 +62,12 @@ class Limits:
             memory=_number("memory", values["memory"]),
             cores=_number("cores", values["cores"]),
             policy=values["policy"],
+            priority=values["priority"],
         )
 
     def render(self) -> bytes:
         """Write it as libvgpu.so reads it."""
-        values = (_VERSION, self.gpu_uuid, self.memory, self.cores, self.policy)
+        values = (_VERSION, self.gpu_uuid, self.memory, self.cores, self.policy, self.priority)
         return "".join(f"{key} {value}\n" for key, value in zip(_KEYS, values, strict=True)).encode()
 
 

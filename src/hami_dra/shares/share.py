@@ -7,13 +7,20 @@ import msgspec
 Access = Literal["limited", "whole", "monitor"]
 """How a share's containers may use the GPU: within limits, as if it were theirs alone, or to look on (adminAccess)."""
 
+ComputePolicy = Literal["hard", "work-conserving", "off"]
+"""How `cores` are held: always, only while others on the GPU want theirs, or not at all."""
+
+Priority = Literal["high", "low"]
+"""Whose work goes first where shares of a GPU want it at the same time."""
+
 
 class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A claim's part of one GPU. A claim is a list of shares; two of them may lie on the same GPU.
 
     `cores` is percent of the GPU's time, 1 to 100; `memory` is bytes; both are 0 for a monitor, which is not counted.
     `request` is as the allocation names it, `main/sub` where an alternative was taken. `log_level` is libvgpu.so's, its
-    own default where None. Its JSON form is the share folder's `share.json`.
+    own default where None. Its JSON form is the share folder's `share.json`; one of an earlier version lacks what has a
+    default here.
     """
 
     claim_namespace: str
@@ -28,6 +35,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     memory: int
     access: Access = "limited"
     log_level: int | None = None
+    compute_policy: ComputePolicy = "hard"
+    priority: Priority = "low"
 
     @property
     def name(self) -> str:

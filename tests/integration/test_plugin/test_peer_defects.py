@@ -150,7 +150,7 @@ async def test_peer_defect_8_files_of_another_version_are_no_corruption(node: No
     answer = await node.prepared(claim)
     (path,) = (path for path in node.files(claim) if path.name == "share.json")
     said = json.loads(path.read_text())
-    del said["access"], said["logLevel"]
+    del said["access"], said["logLevel"], said["computePolicy"], said["priority"]
     path.write_text(json.dumps(said | {"field": "of a later version"}))
     await node.kill()
     await node.start()

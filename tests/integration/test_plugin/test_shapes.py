@@ -8,7 +8,7 @@ from msgspec import structs
 
 from hami_dra.kube import DeviceAllocationConfiguration, OpaqueDeviceConfiguration, Quantity
 from hami_dra.kubeletplugin import ClaimError
-from hami_dra.shares import read_use
+from hami_dra.shares import Limits, read_use
 from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, whole
 
@@ -84,6 +84,17 @@ async def test_parameters_of_class_and_claim_reach_the_library(node: Node) -> No
         async with Container(node, device) as container:
             pass
         assert bool(container.errors) is speaks
+
+
+async def test_parameters_of_cores_stand_in_the_limits_of_their_share(node: Node) -> None:
+    said = config("FromClaim", "idle-too", computePolicy="work-conserving", priority="high")
+    claim = await node.claim("both", share("plain", 0), share("idle-too", 1), config=(said,))
+    await node.prepared(claim)
+    limits = [Limits.parse(path.read_bytes()) for path in node.files(claim) if path.name == "limits"]
+    assert {(each.gpu_uuid, each.policy, each.priority) for each in limits} == {
+        (node.gpu_uuid("hami-gpu-0"), "hard", "low"),
+        (node.gpu_uuid("hami-gpu-1"), "work-conserving", "high"),
+    }
 
 
 async def test_parameters_that_are_not_understood_refuse_the_claim(node: Node) -> None:

@@ -38,6 +38,8 @@ async def test_prepared_claim_says_what_each_share_was_given_until_it_is_unprepa
         "access": "limited",
         "cores": 30,
         "memory": "4Gi",
+        "computePolicy": "hard",
+        "priority": "low",
     }
     assert (
         small["conditions"][0]["message"] == f"4Gi of the memory and 30 % of the cores of {node.gpu_uuid('hami-gpu-0')}"
