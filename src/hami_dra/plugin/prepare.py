@@ -8,6 +8,7 @@ from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
 from .events import ClaimEvents
+from .metadata import metadata_of
 from .node_watch import NodeWatch
 from .status_reports import StatusReports
 
@@ -47,8 +48,9 @@ class ClaimPreparer:
     def _lay_out(self, found: ResourceClaim, claim: ClaimRef) -> tuple[Share, ...]:
         node = self._watch.node
         shares = shares_of(found, claim, node.name, node.gpus)
+        metadata = metadata_of(found, claim, shares, node.gpus)
         try:
-            self._files.ensure(shares, node.edits)
+            self._files.ensure(shares, node.edits, metadata)
         except (OSError, DamagedRegionError) as error:
             raise ClaimError(f"the claim's files cannot be made: {error}") from error
         return shares

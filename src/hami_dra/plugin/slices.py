@@ -47,7 +47,7 @@ def devices(
 def _device(gpu: Gpu, tenants: int | None, taints: Sequence[DeviceTaint]) -> Device:
     return Device(
         name=device_name(gpu),
-        attributes={name: attribute for name, attribute in _attributes(gpu).items() if attribute},
+        attributes=attributes(gpu),
         capacity={
             "cores": _shareable(Quantity(100), step=_PERCENT),
             "memory": _shareable(Quantity(offered_memory(gpu)), step=_MIB),
@@ -58,8 +58,9 @@ def _device(gpu: Gpu, tenants: int | None, taints: Sequence[DeviceTaint]) -> Dev
     )
 
 
-def _attributes(gpu: Gpu) -> dict[str, DeviceAttribute | None]:
-    return {
+def attributes(gpu: Gpu) -> dict[str, DeviceAttribute]:
+    """What is known of a GPU, by the names that are published."""
+    found = {
         "type": _string("hami-gpu"),
         "uuid": _string(gpu.uuid),
         "minor": DeviceAttribute(int_=gpu.minor),
@@ -74,6 +75,7 @@ def _attributes(gpu: Gpu) -> dict[str, DeviceAttribute | None]:
         "resource.kubernetes.io/pcieRoot": _string(gpu.pcie_root),
         "resource.kubernetes.io/numaNode": None if gpu.numa_node is None else DeviceAttribute(int_=gpu.numa_node),
     }
+    return {name: attribute for name, attribute in found.items() if attribute}
 
 
 def _shareable(offered: Quantity, step: Quantity) -> DeviceCapacity:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from .folder import REGION_FILE
+from .folder import METADATA_FILE, REGION_FILE
 from .names import DRIVER_NAME
 from .share import ComputePolicy, Priority, Share
 
@@ -48,20 +49,32 @@ def device_id(share: Share) -> str:
     return f"{KIND}={share.name}"
 
 
-def claim_spec(shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
-    """The CDI spec of the claim that consists of `shares`: one device per share."""
+def claim_spec(
+    shares: Sequence[Share], node: NodeEdits, metadata: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The CDI spec of the claim that consists of `shares`: one device per share.
+
+    `metadata` says, for each request that has some, where in a container its file is to be.
+    """
     return {
         "cdiVersion": max(node.version, _OLDEST_VERSION, key=_version_key),
         "kind": KIND,
-        "devices": [_device(share, shares, node) for share in shares],
+        "devices": [
+            _device(share, shares, node, _metadata_edits(share, node, metadata.get(share.request))) for share in shares
+        ],
         # The NVIDIA container runtime in its old mode would add every GPU that an image's variable names.
         "containerEdits": merge(node.common, {"env": ["NVIDIA_VISIBLE_DEVICES=void"]}),
     }
 
 
-def _device(share: Share, shares: Sequence[Share], node: NodeEdits) -> dict[str, Any]:
-    edits = merge(node.by_gpu[share.gpu_uuid], _share_edits(share, shares, node))
+def _device(share: Share, shares: Sequence[Share], node: NodeEdits, metadata: Edits) -> dict[str, Any]:
+    edits = merge(merge(node.by_gpu[share.gpu_uuid], _share_edits(share, shares, node)), metadata)
     return {"name": share.name, "containerEdits": edits}
+
+
+def _metadata_edits(share: Share, node: NodeEdits, path: str | None) -> Edits:
+    """Where a request has several shares, their files are the same, and are mounted at one place."""
+    return {"mounts": [_mount(node.shares / share.name / METADATA_FILE, path, _READ_ONLY)]} if path else {}
 
 
 def _share_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Edits:

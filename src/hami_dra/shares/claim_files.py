@@ -1,13 +1,14 @@
 """All that lies on a node for a claim: its share folders and its CDI spec. There is no other state."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from .cdi import NodeEdits, claim_spec
-from .folder import ShareFolders
+from .folder import Metadata, ShareFolders
 from .share import Share
 from .spec_files import SpecFiles
 
@@ -19,16 +20,20 @@ class ClaimFiles:
     folders: ShareFolders
     specs: SpecFiles
 
-    def ensure(self, shares: Sequence[Share], node: NodeEdits) -> None:
+    def ensure(
+        self, shares: Sequence[Share], node: NodeEdits, metadata: Mapping[str, Metadata] = MappingProxyType({})
+    ) -> None:
         """Make the files of the claim that consists of `shares`, and remove those of an earlier allocation of it.
 
-        The spec comes last: until it is there, no container can start on what is half made.
+        `metadata` is what containers can read of each request. The spec comes last: until it is there, no container can
+        start on what is half made.
         Raises OSError and DamagedRegionError.
         """
         claim_uid = shares[0].claim_uid
         for share in shares:
-            self.folders.ensure(share)
-        self.specs.ensure(claim_uid, claim_spec(shares, node))
+            self.folders.ensure(share, metadata.get(share.request))
+        paths = {request: each.path for request, each in metadata.items()}
+        self.specs.ensure(claim_uid, claim_spec(shares, node, paths))
         self.folders.remove_claim(claim_uid, keep=frozenset(share.name for share in shares))
 
     def remove(self, claim_uid: str) -> None:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -15,9 +16,23 @@ from .share import Share
 LIMITS_FILE = "limits"
 REGION_FILE = "region"
 SHARE_FILE = "share.json"
+METADATA_FILE = "device-metadata.json"
 
 _REGION_MODE = 0o666  # the tenant's processes may run as any user
 _UID_LENGTH = 36  # Kubernetes' UIDs are UUIDs
+
+
+class Metadata(Protocol):
+    """What the containers of a request are to read of its devices."""
+
+    @property
+    def path(self) -> str:
+        """Where they look for it."""
+        ...
+
+    def renewed(self, present: bytes) -> bytes:
+        """The file's content, where it has `present` now, or nothing."""
+        ...
 
 
 class DamagedRegionError(Exception):
@@ -34,16 +49,16 @@ class ShareFolders:
         """Where the folder of a share lies on the host."""
         return self.root / share.name
 
-    def ensure(self, share: Share) -> None:
+    def ensure(self, share: Share, metadata: Metadata | None = None) -> None:
         """Make the share's folder, or mend it where something is missing or different.
 
-        One without limits has but share.json, which says that there is such a share. The region of a share in use
-        stays as it is. Raises DamagedRegionError, and OSError.
+        One without limits has no file for libvgpu.so. The region of a share in use stays as it is. Raises
+        DamagedRegionError, and OSError.
         """
         if self.path(share).is_dir():
-            self._mend(share)
+            self._mend(share, metadata)
         else:
-            self._make(share)
+            self._make(share, metadata)
 
     def shares(self) -> Iterator[Share]:
         """The shares that have a folder."""
@@ -60,12 +75,12 @@ class ShareFolders:
             if _claim_uid(name) == claim_uid and name not in keep:
                 remove_tree(self.root / name)
 
-    def _make(self, share: Share) -> None:
+    def _make(self, share: Share, metadata: Metadata | None) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{share.name}.", dir=self.root))
         try:
             unfinished.chmod(0o755)
-            for name, content, mode in _contents(share):
+            for name, content, mode in _contents(share, metadata):
                 (unfinished / name).write_bytes(content)
                 (unfinished / name).chmod(mode)
             unfinished.replace(self.path(share))
@@ -73,9 +88,11 @@ class ShareFolders:
             remove_tree(unfinished)
             raise
 
-    def _mend(self, share: Share) -> None:
+    def _mend(self, share: Share, metadata: Metadata | None) -> None:
         folder = self.path(share)
         remove_unfinished(folder)
+        if metadata:
+            _renew(folder / METADATA_FILE, metadata)
         is_different = _differs(folder / SHARE_FILE, _identity(share))
         if share.access == "limited":
             _mend_region(folder / REGION_FILE)
@@ -97,11 +114,20 @@ def shares_in(folders: Iterable[Path]) -> Iterator[Share]:
                 continue
 
 
-def _contents(share: Share) -> Iterator[tuple[str, bytes, int]]:
+def _contents(share: Share, metadata: Metadata | None) -> Iterator[tuple[str, bytes, int]]:
     if share.access == "limited":
         yield LIMITS_FILE, _limits(share), 0o644
         yield REGION_FILE, region.empty(), _REGION_MODE
+    if metadata:
+        yield METADATA_FILE, metadata.renewed(b""), 0o644
     yield SHARE_FILE, _identity(share), 0o644
+
+
+def _renew(path: Path, metadata: Metadata) -> None:
+    """Containers that run keep what they have mounted; those that start see the news."""
+    present = path.read_bytes() if path.exists() else b""
+    if (content := metadata.renewed(present)) != present:
+        replace_file(path, content)
 
 
 def _limits(share: Share) -> bytes:

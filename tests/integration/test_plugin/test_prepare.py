@@ -63,7 +63,7 @@ async def test_whatever_was_deleted_comes_back(node: Node) -> None:
     claim = await node.claim("single", share("gpu", 0))
     answer = await node.prepared(claim)
     files = [path for path in node.files(claim) if path.is_file()]
-    assert len(files) == 4
+    assert len(files) == 5
     for lost in files:
         content = lost.read_bytes()
         lost.unlink()
@@ -83,7 +83,7 @@ async def test_unprepare_leaves_nothing_and_may_come_at_any_time(node: Node) -> 
     await node.unprepare(claim)
     await node.unprepare(claim)
     assert node.files(claim) == []
-    assert len(node.files(other)) == 5
+    assert len(node.files(other)) == 6
 
 
 async def test_claim_allocated_anew_loses_the_shares_of_its_earlier_allocation(node: Node) -> None:

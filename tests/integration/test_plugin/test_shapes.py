@@ -23,6 +23,10 @@ def targets(device: dict[str, Any]) -> list[str]:
     return [mount["containerPath"] for mount in device["containerEdits"].get("mounts", ())]
 
 
+def metadata_path(request: str) -> str:
+    return f"/var/run/kubernetes.io/dra-device-attributes/{request}/{DRIVER}-metadata.json"
+
+
 async def test_alternative_is_known_to_containers_by_its_request(node: Node) -> None:
     claim = await node.claim("either", share("main/small", 0), config=(config("FromClaim", "main", logLevel=3),))
     (device,) = await node.prepared(claim)
@@ -45,9 +49,12 @@ async def test_whole_gpu_is_the_drivers_own(node: Node) -> None:
     claim = await node.claim("whole", whole("gpu", 1))
     (device,) = await node.prepared(claim)
     (in_spec,) = node.spec(claim)["devices"]
-    assert targets(in_spec) == []
+    assert targets(in_spec) == [metadata_path("resourceclaims/whole/gpu")]
     assert "/etc/ld.so.preload" not in targets(node.spec(claim))
-    assert [path.name for path in (node.shares_dir / in_spec["name"]).iterdir()] == ["share.json"]
+    assert {path.name for path in (node.shares_dir / in_spec["name"]).iterdir()} == {
+        "device-metadata.json",
+        "share.json",
+    }
     async with Container(node, *device.cdi_device_ids) as container:
         assert container.granted(1) == 16 * GIB
     answer = await node.get("/metrics")
@@ -63,7 +70,7 @@ async def test_monitor_sees_what_every_share_uses_and_has_no_limits(node: Node) 
     async with Container(node, *await device_ids(node, busy)):
         devices = await device_ids(node, monitor)
         for device in node.spec(monitor)["devices"]:
-            (mount,) = device["containerEdits"]["mounts"]
+            mount, _ = device["containerEdits"]["mounts"]
             assert (mount["containerPath"], mount["options"][0]) == ("/run/hami-dra/node/shares", "ro")
         (folder,) = Path(mount["hostPath"]).glob(f"{busy.uid}-*")
         assert sum(process.used for process in read_use(folder / "region")) == 4 * GIB
