@@ -78,6 +78,24 @@ typedef struct nvmlMemory_v2_t {
     unsigned long long used;
 } nvmlMemory_v2_t;
 
+#define NVML_DEVICE_MEMORY_LIMIT_MAX (~0ull) /* no limit */
+
+/* Limits on what the processes of a cgroup may have of a device, in bytes; from R615 on. */
+typedef struct nvmlSetMemoryLimits_v1_t {
+    const char *nameSpace; /* the absolute path of the cgroup v2's directory, as the caller sees it */
+    unsigned long long softLimit;
+    unsigned long long hardLimit;
+} nvmlSetMemoryLimits_v1_t;
+
+typedef struct nvmlGetMemoryLimits_v1_t {
+    const char *nameSpace;
+    unsigned long long softLimit;
+    unsigned long long hardLimit;
+    unsigned long long currentUsed;
+} nvmlGetMemoryLimits_v1_t;
+
+_Static_assert(sizeof(nvmlSetMemoryLimits_v1_t) == 24 && sizeof(nvmlGetMemoryLimits_v1_t) == 32, "as NVIDIA has them");
+
 typedef struct nvmlBAR1Memory_t {
     unsigned long long bar1Total;
     unsigned long long bar1Free;

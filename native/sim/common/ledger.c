@@ -11,6 +11,7 @@
  */
 #include "sim/common/ledger.h"
 
+#include "sim/common/memory_limits.h"
 #include "sim/common/shared.h"
 #include "sim/common/slots.h"
 
@@ -94,18 +95,40 @@ static bool grow(const struct machine *machine, unsigned slot, unsigned gpu, uin
     return true;
 }
 
-bool ledger_take(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes) {
-    uint64_t units = bytes / SIM_UNIT;
-    if (bytes > machine->state->gpus[gpu].memory)
-        return false;
+/* Takes of what is set aside already. */
+static bool take_set_aside(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t units) {
     _Atomic uint64_t *word = word_of(machine, slot, gpu);
     uint64_t old = atomic_load(word);
     while (reserved_in(old) - used_in(old) >= units)
         if (atomic_compare_exchange_weak(word, &old, old + units))
             return true;
+    return false;
+}
+
+/* With the slots' lock held. */
+static bool take_allowed(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t units) {
+    if (limits_exist(machine, gpu)) {
+        limits_place(machine, slot);
+        if (!limits_allow(machine, slot, gpu, units * SIM_UNIT))
+            return false;
+    }
+    return take_set_aside(machine, slot, gpu, units) || grow(machine, slot, gpu, units);
+}
+
+/* Where nothing limits cgroups, most takes need no lock. Whoever sets the first limit meanwhile has either seen what
+ * was taken, or is seen here: then it is given back and taken under the lock. */
+bool ledger_take(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes) {
+    uint64_t units = bytes / SIM_UNIT;
+    if (bytes > machine->state->gpus[gpu].memory)
+        return false;
+    if (!limits_exist(machine, gpu) && take_set_aside(machine, slot, gpu, units)) {
+        if (!limits_exist(machine, gpu))
+            return true;
+        ledger_give(machine, slot, gpu, bytes);
+    }
     if (!slots_lock(machine))
         return false;
-    bool taken = grow(machine, slot, gpu, units);
+    bool taken = take_allowed(machine, slot, gpu, units);
     slots_unlock(machine);
     return taken;
 }

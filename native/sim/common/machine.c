@@ -36,7 +36,7 @@ static bool ends(const char *text, size_t size) {
 static bool is_state(const struct sim_state *state) {
     if (memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) != 0 || state->version != SIM_VERSION ||
         state->gpu_count > SIM_MAX_GPUS || atomic_load(&state->slots_seen) > SIM_MAX_SLOTS ||
-        atomic_load(&state->shared_seen) > SIM_MAX_SHARED ||
+        atomic_load(&state->shared_seen) > SIM_MAX_SHARED || atomic_load(&state->limits_seen) > SIM_MAX_LIMITS ||
         !ends(state->driver_version, sizeof(state->driver_version)))
         return false;
     for (unsigned i = 0; i < state->gpu_count; i++)
@@ -67,8 +67,9 @@ enum machine_status machine_open(struct machine *machine, const char *path, bool
     return MACHINE_OK;
 }
 
-#ifndef F_OFD_GETLK
-#define F_OFD_GETLK 36 /* Linux 3.15; not in glibc 2.17's headers */
+#ifndef F_OFD_GETLK /* Linux 3.15; not in glibc 2.17's headers */
+#define F_OFD_GETLK  36
+#define F_OFD_SETLKW 38
 #endif
 
 static struct flock byte_of(const struct machine *machine, const void *member, short type) {
@@ -81,6 +82,15 @@ bool machine_lock(const struct machine *machine, const void *member, short type,
     int result;
     do
         result = fcntl(machine->fd, wait ? F_SETLKW : F_SETLK, &lock);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+bool machine_lock_apart(const struct machine *machine, const void *member, short type) {
+    struct flock lock = byte_of(machine, member, type);
+    int result;
+    do
+        result = fcntl(machine->fd, F_OFD_SETLKW, &lock);
     while (result != 0 && errno == EINTR);
     return result == 0;
 }

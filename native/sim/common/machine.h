@@ -30,6 +30,10 @@ enum machine_status machine_open(struct machine *machine, const char *path, bool
  * another process's keeps it out, or if the kernel refuses. */
 bool machine_lock(const struct machine *machine, const void *member, short type, bool wait);
 
+/* Waits for a lock there that belongs to this mapping's descriptor: it keeps out, and does not disturb, the record
+ * locks of the process that calls, which another of its libraries may have. */
+bool machine_lock_apart(const struct machine *machine, const void *member, short type);
+
 /* Tells whether a living process has a record lock there, and writes the PID of one as the caller's PID namespace has
  * it, 0 if it is not in there. */
 bool machine_lock_owner(const struct machine *machine, const void *member, pid_t *pid);

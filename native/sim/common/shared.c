@@ -28,8 +28,10 @@ static uint32_t find_unused(const struct machine *machine) {
     return index;
 }
 
-static bool begin(const struct machine *machine, uint32_t index, unsigned gpu) {
+static bool begin(const struct machine *machine, uint32_t index, unsigned slot, unsigned gpu) {
     struct sim_shared *entry = entry_of(machine, index);
+    for (unsigned i = 0; i < SIM_CGROUP_DEPTH; i++)
+        atomic_store(&entry->place.cgroups[i], atomic_load(&machine->state->slots[slot].place.cgroups[i]));
     atomic_store(&entry->units, 0);
     atomic_store(&entry->gpu, gpu);
     atomic_fetch_add(&entry->generation, 1);
@@ -41,7 +43,7 @@ bool shared_create(const struct machine *machine, unsigned slot, unsigned gpu, u
     if (!slots_lock(machine))
         return false;
     uint32_t index = find_unused(machine);
-    bool created = index < SIM_MAX_SHARED && begin(machine, index, gpu);
+    bool created = index < SIM_MAX_SHARED && begin(machine, index, slot, gpu);
     if (created) {
         *name = (struct shared_name){index, atomic_load(&entry_of(machine, index)->generation)};
         ledger_hand_over(machine, slot, gpu, bytes);
@@ -69,10 +71,20 @@ unsigned shared_gpu(const struct machine *machine, struct shared_name name) {
     return atomic_load(&entry_of(machine, name.index)->gpu);
 }
 
+uint32_t shared_count(const struct machine *machine) {
+    return atomic_load(&machine->state->shared_seen);
+}
+
+uint64_t shared_used_in(const struct machine *machine, uint32_t index, unsigned gpu) {
+    const struct sim_shared *entry = entry_of(machine, index);
+    if (atomic_load(&entry->gpu) != gpu || !is_shared(machine, index))
+        return 0;
+    return (uint64_t)atomic_load(&entry->units) * SIM_UNIT;
+}
+
 uint64_t shared_used(const struct machine *machine, unsigned gpu) {
-    uint64_t units = 0;
-    for (uint32_t i = 0; i < atomic_load(&machine->state->shared_seen); i++)
-        if (atomic_load(&entry_of(machine, i)->gpu) == gpu && is_shared(machine, i))
-            units += atomic_load(&entry_of(machine, i)->units);
-    return units * SIM_UNIT;
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < shared_count(machine); i++)
+        used += shared_used_in(machine, i, gpu);
+    return used;
 }

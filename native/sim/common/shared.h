@@ -23,6 +23,11 @@ void shared_leave(const struct machine *machine, struct shared_name name);
 /* The GPU of memory that this process shares. */
 unsigned shared_gpu(const struct machine *machine, struct shared_name name);
 
+/* Entries that can be of shared memory: the first ones. And what one of them has of the GPU while processes share it.
+ */
+uint32_t shared_count(const struct machine *machine);
+uint64_t shared_used_in(const struct machine *machine, uint32_t index, unsigned gpu);
+
 /* Bytes of the GPU's memory that living processes share. */
 uint64_t shared_used(const struct machine *machine, unsigned gpu);
 

@@ -37,6 +37,8 @@ static void wipe(const struct machine *machine, struct sim_slot *slot) {
         atomic_store(&slot->use[i].memory, 0);
         atomic_store(&slot->use[i].contexts, 0);
     }
+    for (unsigned i = 0; i < SIM_CGROUP_DEPTH; i++)
+        atomic_store(&slot->place.cgroups[i], 0);
 }
 
 /* Wipes the slot before owning it: what a dead process left must at no instant count as a living one's. */

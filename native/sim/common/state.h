@@ -11,10 +11,13 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    2u /* of this layout */
+#define SIM_VERSION    3u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
+#define SIM_MAX_LIMITS 4096
+
+#define SIM_CGROUP_DEPTH 24 /* a cgroup and so many ancestors less one are known */
 
 /* Where the state lies below the machine's root. A real machine has the socket of nvidia-persistenced there, and
  * NVIDIA's tools mount that path into every container that gets a GPU: so the state needs no mount of its own. */
@@ -75,9 +78,24 @@ struct sim_use {
 
 #define SIM_UNIT 512u /* bytes: the granule of device memory, and the alignment of what the driver allocates */
 
+/* Where a process is: the kernel's ids of its cgroup, of that one's parent and so on, 0 after the last; see cgroup.c.
+ */
+struct sim_place {
+    _Atomic uint64_t cgroups[SIM_CGROUP_DEPTH];
+};
+
+/* How much memory of a GPU the processes of a cgroup may have; see memory_limits.c. */
+struct sim_memory_limit {
+    _Atomic uint64_t cgroup; /* the kernel's id; 0: this entry is unused */
+    _Atomic uint64_t soft;   /* bytes */
+    _Atomic uint64_t hard;   /* bytes */
+    _Atomic uint32_t gpu;
+};
+
 /* One process. It belongs to whoever holds a POSIX record lock on its first byte in the file; see slots.c. */
 struct sim_slot {
     struct sim_use use[SIM_MAX_GPUS];
+    struct sim_place place;
 };
 
 /* Device memory that processes share. It lives as long as one of them holds a read lock on its first byte in the file,
@@ -86,6 +104,7 @@ struct sim_shared {
     _Atomic uint32_t units; /* of SIM_UNIT */
     _Atomic uint32_t gpu;
     _Atomic uint32_t generation; /* how often this entry was used before */
+    struct sim_place place;      /* of the process that made it */
 };
 
 struct sim_state {
@@ -102,7 +121,10 @@ struct sim_state {
     struct sim_health health[SIM_MAX_GPUS];
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
-    uint32_t process_list; /* enum sim_process_list */
+    uint32_t process_list;                  /* enum sim_process_list */
+    _Atomic uint32_t limits_seen;           /* no limit from here on was ever set */
+    _Atomic uint32_t limited[SIM_MAX_GPUS]; /* how many limits there are on each GPU */
+    struct sim_memory_limit limits[SIM_MAX_LIMITS];
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
     struct sim_shared shared[SIM_MAX_SHARED];
 };

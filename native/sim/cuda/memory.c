@@ -1,7 +1,9 @@
 /* Allocates and frees device, managed and pinned host memory. */
 #include "sim/cuda/memory.h"
 
+#include "sim/common/cgroup.h"
 #include "sim/common/ledger.h"
+#include "sim/common/memory_limits.h"
 #include "sim/cuda/arena.h"
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
@@ -170,8 +172,11 @@ CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
     const struct process *self = process_get();
     unsigned gpu = self->gpus[context->device];
     uint64_t memory = self->machine.state->gpus[gpu].memory;
+    uint64_t available = memory - ledger_used(&self->machine, gpu);
+    if (limits_exist(&self->machine, gpu))
+        limits_cap(&self->machine, gpu, cgroup_of_self(), &memory, &available);
     if (free != NULL)
-        *free = memory - ledger_used(&self->machine, gpu);
+        *free = available;
     if (total != NULL)
         *total = memory;
     return CUDA_SUCCESS;

@@ -2,6 +2,7 @@
 #include "sim/cuda/process.h"
 
 #include "sim/common/ledger.h"
+#include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
 #include "sim/cuda/table.h"
 #include "sim/cuda/visible.h"
@@ -50,6 +51,7 @@ static CUresult start(void) {
     if (slot < 0)
         return CUDA_ERROR_OPERATING_SYSTEM;
     process.slot = (unsigned)slot;
+    limits_place(&process.machine, process.slot);
     pthread_atfork(NULL, NULL, after_fork_in_child);
     atomic_store(&started, &process);
     return CUDA_SUCCESS;

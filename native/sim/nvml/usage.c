@@ -1,15 +1,26 @@
 /* What of a device is used: memory, its window, time. */
+#include "sim/common/cgroup.h"
 #include "sim/common/ledger.h"
+#include "sim/common/memory_limits.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
+
+/* What the caller is shown: a limit that its own cgroup has is the total. */
+static nvmlMemory_t memory_of(nvmlDevice_t device, const struct sim_gpu *gpu) {
+    const struct machine *machine = library_machine();
+    uint64_t total = gpu->memory;
+    uint64_t available = total - ledger_used(machine, device->gpu);
+    if (limits_exist(machine, device->gpu))
+        limits_cap(machine, device->gpu, cgroup_of_self(), &total, &available);
+    return (nvmlMemory_t){.total = total, .free = available, .used = total - available};
+}
 
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     const struct sim_gpu *gpu;
     nvmlReturn_t result = library_gpu_for(device, memory, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    uint64_t used = ledger_used(library_machine(), device->gpu);
-    *memory = (nvmlMemory_t){.total = gpu->memory, .free = gpu->memory - used, .used = used};
+    *memory = memory_of(device, gpu);
     return NVML_SUCCESS;
 }
 
@@ -21,9 +32,9 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
         return result;
     if (memory->version != NVML_STRUCT_VERSION(nvmlMemory_v2_t, 2))
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-    uint64_t used = ledger_used(library_machine(), device->gpu);
+    nvmlMemory_t seen = memory_of(device, gpu);
     *memory = (nvmlMemory_v2_t){
-        .version = memory->version, .total = gpu->memory, .reserved = 0, .free = gpu->memory - used, .used = used};
+        .version = memory->version, .total = seen.total, .reserved = 0, .free = seen.free, .used = seen.used};
     return NVML_SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 /* hami-sim fault: lets something happen to a GPU of a machine that runs. */
 #include "abi/nvml.h"
 #include "sim/common/machine.h"
+#include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
 #include "sim/tool/gpu.h"
 #include "sim/tool/tool.h"
@@ -10,6 +11,7 @@
 
 /* One GPU of one machine, whose lock is held: so events have one order. */
 struct target {
+    const struct machine *machine;
     struct sim_state *state;
     struct sim_health *health;
     unsigned gpu;
@@ -58,7 +60,8 @@ static void set_lost(const struct target *target, uint64_t lost) {
     atomic_store(&target->health->lost, (uint32_t)lost);
 }
 
-/* What the driver does when it loads, as after a GPU's reset: rows are remapped, and it counts anew. */
+/* What the driver does when it loads, as after a GPU's reset: rows are remapped, it counts anew, and knows no limits of
+ * cgroups. */
 static void reset(const struct target *target, uint64_t unused) {
     (void)unused;
     struct sim_health *health = target->health;
@@ -68,6 +71,7 @@ static void reset(const struct target *target, uint64_t unused) {
         atomic_fetch_add(&health->remapped[SIM_ECC_UNCORRECTED], 1);
     atomic_store(&health->recovery_action, NVML_GPU_RECOVERY_ACTION_NONE);
     atomic_store(&health->lost, 0);
+    limits_forget(target->machine, target->gpu);
 }
 
 static const struct {
@@ -102,10 +106,11 @@ static int inject(const struct target *target, const char *item) {
     return tool_fail("%s: there is no such fault", item);
 }
 
-static bool find(struct sim_state *state, const char *uuid, struct target *target) {
+static bool find(const struct machine *machine, const char *uuid, struct target *target) {
+    struct sim_state *state = machine->state;
     for (unsigned i = 0; i < state->gpu_count; i++)
         if (strcmp(state->gpus[i].uuid, uuid) == 0) {
-            *target = (struct target){state, &state->health[i], i};
+            *target = (struct target){machine, state, &state->health[i], i};
             return true;
         }
     return false;
@@ -118,7 +123,7 @@ int tool_fault(int count, char **arguments) {
     struct target target;
     if (machine_open(&machine, arguments[0], true) != MACHINE_OK)
         return tool_fail("%s: not the state of a simulated machine, or one of another version", arguments[0]);
-    if (!find(machine.state, arguments[1], &target))
+    if (!find(&machine, arguments[1], &target))
         return tool_fail("%s: there is no GPU %s", arguments[0], arguments[1]);
     if (!slots_lock(&machine))
         return tool_fail("%s: cannot be locked", arguments[0]);

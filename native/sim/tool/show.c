@@ -1,6 +1,7 @@
 /* hami-sim show: prints a machine's GPUs and who uses them, as one JSON object. */
 #include "sim/common/ledger.h"
 #include "sim/common/machine.h"
+#include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
 #include "sim/tool/tool.h"
 
@@ -32,6 +33,20 @@ static void print_processes(const struct machine *machine, unsigned gpu) {
     }
 }
 
+static void print_limits(const struct machine *machine, unsigned gpu) {
+    const char *separator = "";
+    for (uint32_t i = 0; i < atomic_load(&machine->state->limits_seen); i++) {
+        uint64_t cgroup = atomic_load(&machine->state->limits[i].cgroup);
+        struct memory_limit limit;
+        if (atomic_load(&machine->state->limits[i].gpu) != gpu || !limits_get(machine, gpu, cgroup, &limit))
+            continue;
+        printf("%s{\"cgroup\": %llu, \"soft\": %llu, \"hard\": %llu, \"used\": %llu}", separator,
+               (unsigned long long)cgroup, (unsigned long long)limit.soft, (unsigned long long)limit.hard,
+               (unsigned long long)limit.used);
+        separator = ", ";
+    }
+}
+
 static void print_gpu(const struct machine *machine, unsigned index) {
     const struct sim_gpu *gpu = &machine->state->gpus[index];
     printf("%s\n  {\"uuid\": \"%s\", \"name\": ", index == 0 ? "" : ",", gpu->uuid);
@@ -39,6 +54,8 @@ static void print_gpu(const struct machine *machine, unsigned index) {
     printf(", \"minor\": %u, \"memory\": %llu, \"used\": %llu, \"processes\": [", gpu->minor,
            (unsigned long long)gpu->memory, (unsigned long long)ledger_used(machine, index));
     print_processes(machine, index);
+    printf("], \"limits\": [");
+    print_limits(machine, index);
     printf("]}");
 }
 

@@ -3,7 +3,7 @@
 from .cdi import write_cdi_spec
 from .config import ConfigError, MachineConfig, read_config
 from .gpus import MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import GpuUsage, Machine, MachineError, ProcessUsage, SimulatedDriver, create_machine
+from .machine import GpuUsage, Machine, MachineError, MemoryLimit, ProcessUsage, SimulatedDriver, create_machine
 
 __all__ = [
     "MODELS",
@@ -12,6 +12,7 @@ __all__ = [
     "Machine",
     "MachineConfig",
     "MachineError",
+    "MemoryLimit",
     "Model",
     "ProcessUsage",
     "SimulatedDriver",

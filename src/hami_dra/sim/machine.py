@@ -51,13 +51,26 @@ class ProcessUsage(msgspec.Struct, frozen=True):
     contexts: int
 
 
+class MemoryLimit(msgspec.Struct, frozen=True):
+    """What the driver lets the processes of one cgroup have of one GPU, in bytes, and what they have.
+
+    The cgroup is the inode number of its directory.
+    """
+
+    cgroup: int
+    soft: int
+    hard: int
+    used: int
+
+
 class GpuUsage(msgspec.Struct, frozen=True):
-    """What is used of one GPU, in bytes, and by whom."""
+    """What is used of one GPU, in bytes, and by whom; and how the driver limits cgroups on it."""
 
     uuid: str
     memory: int
     used: int
     processes: list[ProcessUsage]
+    limits: list[MemoryLimit]
 
 
 class _Shown(msgspec.Struct):

@@ -55,19 +55,22 @@ def environment(machine: Machine, **variables: str) -> dict[str, str]:
     return kept | {"LD_LIBRARY_PATH": str(machine.library_dir)} | variables
 
 
-def run(machine: Machine, program: str, **variables: str) -> Any:
+def run(machine: Machine, program: str, *wrapper: str, **variables: str) -> Any:
     """Run a program with cuda-bindings; return what it last passed to `show`."""
-    return _run(machine, PRELUDE + program, variables)
+    return _run(machine, PRELUDE + program, wrapper, variables)
 
 
-def run_nvml(machine: Machine, program: str, **variables: str) -> Any:
+def run_nvml(machine: Machine, program: str, *wrapper: str, **variables: str) -> Any:
     """Run a program with nvidia-ml-py; return what it last passed to `show`."""
-    return _run(machine, _NVML_PRELUDE + program, variables)
+    return _run(machine, _NVML_PRELUDE + program, wrapper, variables)
 
 
-def _run(machine: Machine, program: str, variables: dict[str, str]) -> Any:
+def _run(machine: Machine, program: str, wrapper: tuple[str, ...], variables: dict[str, str]) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(machine, **variables), capture_output=True, timeout=60
+        [*wrapper, sys.executable, "-c", program],
+        env=environment(machine, **variables),
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout.splitlines()[-1])

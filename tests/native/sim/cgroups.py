@@ -1,0 +1,56 @@
+"""Real cgroups (v2) for tests: made below the machine's own, and removed with what still runs in them."""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def mount() -> Path | None:
+    """Where the cgroup v2 tree is mounted: /sys/fs/cgroup, or below it beside hierarchies of version 1."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if " - cgroup2 " in line:
+            return Path(line.split()[4])
+    return None
+
+
+@contextmanager
+def cgroup() -> Iterator[Path]:
+    """A new cgroup; skips the test where none can be made."""
+    tree = mount()
+    if tree is None:
+        pytest.skip("there is no cgroup v2 here")
+    folder = tree / f"hami-test-{uuid.uuid4()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup v2 can be made here: {error}")
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a cgroup and those below it, when the kernel has let go of the processes that were killed in it."""
+    deadline = time.monotonic() + 30
+    for each in [*sorted(folder.rglob("*/"), reverse=True), folder]:
+        while each.exists():
+            for pid in (each / "cgroup.procs").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+            try:
+                each.rmdir()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+
+def inside(folder: Path) -> tuple[str, ...]:
+    """What a command is prefixed with to run in the cgroup."""
+    return ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(folder))
