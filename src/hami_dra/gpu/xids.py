@@ -2,7 +2,10 @@
 
 From the Xid catalogue for A100 and newer, https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html: the
 column of the immediate action decides. RESTART_APP is the application's matter, IGNORE is news at most, and what wants
-a GPU reset or a restart of the node makes the GPU unusable until then.
+a GPU reset or a restart of the node makes the GPU unusable until then. Those of NVLink have an action for each of their
+subcodes, which NVML does not tell: they are news here, and where a reset is wanted the driver's own word
+(GPU_RECOVERY_ACTION) says so. The engines for video of Turing and older, unused since, are as in
+https://docs.nvidia.com/deploy/xid-errors/archive/index.html.
 """
 
 from dataclasses import dataclass
@@ -29,7 +32,7 @@ class Xid:
 
 
 _COPY_ENGINES = (39, 40, 41, 69, 70, 71, 72, 75, 76, 77, 85, *range(126, 136))
-_CODECS = (68, 82, 83, 84, 86, 88, 89, *range(96, 106), 139)
+_CODECS = (42, 47, 65, 68, 73, 82, 83, 84, 86, 88, 89, *range(96, 106), 139)
 
 _APPLICATION = {
     8: "a channel did not go on",
@@ -71,8 +74,10 @@ _NOTICE = {
     153: "exception of the deep learning accelerator",
     154: "the driver changed what must be done for the GPU to work",
     157: "a damaged part of the GPU could not be replaced",
+    159: "error on the link between CPU and GPU that follows from another",
     160: "a channel of memory was replaced",
     161: "a channel of memory could not be replaced",
+    **dict.fromkeys(range(162, 166), "news of the circuits that smooth the GPU's power"),
 }
 _UNUSABLE = {
     46: "the GPU stopped",
@@ -92,6 +97,8 @@ _UNUSABLE = {
     155: "NVLink error",
     156: "a damaged part of the GPU will be replaced by a reset",
     158: "the GPU did not answer in time",
+    171: "uncorrectable error of the GPU's DRAM, as XID 48 tells too",
+    172: "uncorrectable error of the GPU's SRAM, as XID 48 tells too",
 }
 
 
