@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from .client import KubeClient
 from .dropped import dropped_fields
-from .errors import Conflict, FieldsDropped, KubeError, NotFound, TaintsDropped
+from .errors import Conflict, FieldsDropped, Forbidden, KubeError, NotFound, TaintsDropped
 from .meta import ObjectMeta
 from .resource import Device, ResourceSlice
 from .slices import SliceChanges, plan_slices
@@ -64,11 +64,18 @@ class SlicePublisher:
 
     async def _watch(self) -> None:
         """Have slices looked at now, whenever they change, and after each time that we could not see it."""
+        is_told = False
         while True:
             self._look.set()
-            with suppress(KubeError):  # What cannot be watched cannot be read either, and reading tells why.
+            try:
                 async for _ in self._client.watch_slices(driver=self._driver, node=self._node):
                     self._look.set()
+            except Forbidden as error:
+                if not is_told:
+                    log.error("changes of ResourceSlices are seen %d s late: %s", _RETRY, error)
+                is_told = True
+            except KubeError:
+                pass  # What cannot be reached cannot be read either, and reading tells why.
             await asyncio.sleep(_RETRY)
 
     async def _keep(self) -> None:

@@ -1,12 +1,15 @@
 """The chart's role allows what the plugin asks of the API server, and nothing else."""
 
+import asyncio
 import re
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM, RESOURCE_SLICE
 from hami_dra.local.apiserver.permission import Permission
 from tests.integration.test_plugin.node import Node, share, until
@@ -33,6 +36,27 @@ async def test_role_allows_exactly_what_is_asked(idle_node: Node) -> None:
     node = idle_node
     claim = await node.claim("single", share("gpu", 0))
     node.api.asked.clear()  # From here on, only the plugin talks to the API server.
+    await _all_that_needs_the_api_server(node, claim)
+    assert node.api.asked == allowed()
+
+
+@pytest.mark.parametrize("missing", sorted(allowed()), ids="-".join)
+async def test_without_any_one_permission_something_fails(idle_node: Node, missing: Permission) -> None:
+    node = idle_node
+    claim = await node.claim("single", share("gpu", 0))
+    node.api.refused = {missing}
+    everything = asyncio.create_task(_all_that_needs_the_api_server(node, claim))
+    refusal = f"cannot {missing.verb} resource {missing.resource!r}"
+    try:
+        await until(lambda: node.log.exists() and refusal in node.log.read_text(), refusal)
+        assert not everything.done() or everything.exception()
+    finally:
+        everything.cancel()
+        await asyncio.wait([everything])
+
+
+async def _all_that_needs_the_api_server(node: Node, claim: ClaimRef) -> None:
+    """See each thing done that the plugin is allowed to do."""
     node.api.consumable_capacity = False
     await node.start()
     await until(lambda: node.events() != [], "an Event")
@@ -42,7 +66,6 @@ async def test_role_allows_exactly_what_is_asked(idle_node: Node) -> None:
     await _follow_changes_of_slices(node, published)
     await node.prepared(claim)
     await until(lambda: "devices" in node.api.store.get(RESOURCE_CLAIM, "team", "single")["status"], "its status")
-    assert node.api.asked == allowed()
 
 
 async def _follow_changes_of_slices(node: Node, published: dict[str, Any]) -> None:
