@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 bool machine_root(const char *path, char *root, size_t size) {
@@ -37,6 +38,7 @@ static bool is_state(const struct sim_state *state) {
     if (memcmp(state->magic, SIM_MAGIC, sizeof(SIM_MAGIC)) != 0 || state->version != SIM_VERSION ||
         state->gpu_count > SIM_MAX_GPUS || atomic_load(&state->slots_seen) > SIM_MAX_SLOTS ||
         atomic_load(&state->shared_seen) > SIM_MAX_SHARED || atomic_load(&state->limits_seen) > SIM_MAX_LIMITS ||
+        atomic_load(&state->queues_seen) > SIM_MAX_QUEUES || state->slice_ns == 0 ||
         !ends(state->driver_version, sizeof(state->driver_version)))
         return false;
     for (unsigned i = 0; i < state->gpu_count; i++)
@@ -77,12 +79,19 @@ static struct flock byte_of(const struct machine *machine, const void *member, s
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
 }
 
+/* The kernel takes two processes for a deadlock if one thread of each waits and another holds: it knows no threads. All
+ * locks here are taken in one order, so there is none, and to try again is enough. */
+static bool pause_briefly(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    return true;
+}
+
 bool machine_lock(const struct machine *machine, const void *member, short type, bool wait) {
     struct flock lock = byte_of(machine, member, type);
     int result;
     do
         result = fcntl(machine->fd, wait ? F_SETLKW : F_SETLK, &lock);
-    while (result != 0 && errno == EINTR);
+    while (result != 0 && (errno == EINTR || (errno == EDEADLK && pause_briefly())));
     return result == 0;
 }
 

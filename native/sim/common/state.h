@@ -11,13 +11,20 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    3u /* of this layout */
+#define SIM_VERSION    4u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
 #define SIM_MAX_LIMITS 4096
 
 #define SIM_CGROUP_DEPTH 24 /* a cgroup and so many ancestors less one are known */
+
+#define SIM_MAX_QUEUES  2048 /* on all GPUs */
+#define SIM_MAX_SHARERS 256  /* queues on one GPU */
+#define SIM_MARKS       512  /* that can wait in a queue */
+#define SIM_ENDED       1024 /* of those that have ended, so many are remembered for each GPU */
+#define SIM_SPANS       16
+#define SIM_SPAN_NS     100000000u
 
 /* Where the state lies below the machine's root. A real machine has the socket of nvidia-persistenced there, and
  * NVIDIA's tools mount that path into every container that gets a GPU: so the state needs no mount of its own. */
@@ -107,6 +114,62 @@ struct sim_shared {
     struct sim_place place;      /* of the process that made it */
 };
 
+/* Where a process's kernels wait for one GPU: first in, first out. Its place in time is the sum of what was put in
+ * before it. It belongs to whoever holds a record lock on its first byte in the file; see queues.c. */
+struct sim_queue {
+    _Atomic uint64_t enqueued; /* ns of work that were ever put in; only its process adds to it */
+    _Atomic uint64_t marked;   /* how many marks were ever made; the last of them are in `marks` */
+    _Atomic uint64_t began;    /* ns on the monotonic clock */
+    _Atomic uint32_t gpu;      /* index in `gpus` */
+    _Atomic int32_t pid;       /* as its own PID namespace has it */
+    struct sim_mark {
+        _Atomic uint64_t position; /* in the queue */
+        _Atomic uint64_t passed;   /* when the work before it was done, on the monotonic clock; 0: not known yet */
+    } marks[SIM_MARKS];
+};
+
+/* How long something ran lately: ns in each of the last spans of SIM_SPAN_NS of the monotonic clock. */
+struct sim_recent {
+    uint64_t last; /* number of the span that was written last; the others are before it, each at its number modulo … */
+    uint32_t ns[SIM_SPANS];
+};
+
+/* A queue as the schedule of its GPU knows it. */
+struct sim_sharer {
+    uint32_t queue;    /* index in `queues` */
+    uint64_t enqueued; /* the queue's, when the schedule was last advanced */
+    uint64_t served;   /* ns of it that the GPU has done */
+    uint64_t marked;   /* no mark of the queue before this one waits */
+    struct sim_recent recent;
+};
+
+/* Who has run on a GPU, and who runs next. Advanced by schedule.c. */
+struct sim_schedule {
+    uint64_t now;       /* ns on the monotonic clock: so far it has come */
+    uint64_t left;      /* ns of the time slice of the sharer whose turn it is */
+    uint64_t switching; /* ns that the change to it still takes */
+    uint64_t buried;    /* when the dead were last looked for */
+    uint64_t ended;     /* how many sharers have ever ended; the last of them are in `ended` */
+    uint32_t turn;
+    uint32_t count;
+    struct sim_recent recent; /* of the GPU */
+    struct sim_sharer sharers[SIM_MAX_SHARERS];
+};
+
+/* A process that has ended, and how long it had the GPU. */
+struct sim_ended {
+    uint64_t began; /* its queue, ns on the monotonic clock */
+    uint64_t served;
+    int32_t pid;
+};
+
+/* A GPU's time. Changed under a record lock on its first byte in the file; see engine.c. */
+struct sim_engine {
+    _Atomic uint64_t sequence; /* the schedule that counts is the one at this number modulo 2 */
+    struct sim_schedule schedules[2];
+    struct sim_ended ended[SIM_ENDED];
+};
+
 struct sim_state {
     char magic[8];
     uint32_t version;
@@ -125,8 +188,13 @@ struct sim_state {
     _Atomic uint32_t limits_seen;           /* no limit from here on was ever set */
     _Atomic uint32_t limited[SIM_MAX_GPUS]; /* how many limits there are on each GPU */
     struct sim_memory_limit limits[SIM_MAX_LIMITS];
+    uint64_t slice_ns;            /* how long a process has a GPU for itself while others wait */
+    uint64_t switch_ns;           /* how long the change to another takes */
+    _Atomic uint32_t queues_seen; /* no queue from here on ever belonged to anybody */
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
     struct sim_shared shared[SIM_MAX_SHARED];
+    alignas(4096) struct sim_queue queues[SIM_MAX_QUEUES];
+    struct sim_engine engines[SIM_MAX_GPUS];
 };
 
 _Static_assert(sizeof(struct sim_use) == 16, "four uses to a cache line");

@@ -7,6 +7,7 @@
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
+#include "sim/cuda/queue.h"
 #include "sim/cuda/table.h"
 
 #include <pthread.h>
@@ -100,9 +101,20 @@ CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, u
     context->flags = flags;
     context->api_version = api_version;
     context->id = ++last_id;
+    context->timeline = (struct timeline){.context = context, .kind = TIMELINE_DEFAULT};
+    atomic_store(&context->blocking_end, 0);
+    atomic_store(&context->end, 0);
     atomic_fetch_add(&process_use(device)->contexts, 1);
     atomic_store(&context->alive, true);
     return CUDA_SUCCESS;
+}
+
+bool context_may_spin(CUcontext context) {
+    return (context->flags & CU_CTX_SCHED_MASK) != CU_CTX_SCHED_BLOCKING_SYNC;
+}
+
+CUresult context_synchronize(CUcontext context) {
+    return queue_wait(context->device, atomic_load(&context->end), context_may_spin(context));
 }
 
 void context_demolish(CUcontext context) {
@@ -173,6 +185,8 @@ CUresult cuCtxCreate_v4(CUcontext *context, CUctxCreateParams *params, unsigned 
 CUresult cuCtxDestroy_v2(CUcontext context) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
+    if (is_alive(context))
+        context_synchronize(context);
     context_lock();
     bool can = is_alive(context) && context_index(context) >= SIM_MAX_GPUS;
     if (can)
@@ -308,9 +322,10 @@ CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
     return CUDA_SUCCESS;
 }
 
-/* Everything here is done when its call returns, so there is nothing to wait for. */
 CUresult cuCtxSynchronize_v2(CUcontext context) {
     CUresult result = given_or_current(context, &context);
+    if (result == CUDA_SUCCESS)
+        result = context_synchronize(context);
     if (result == CUDA_SUCCESS)
         pools_synchronize();
     return result;

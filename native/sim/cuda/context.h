@@ -3,6 +3,7 @@
 #define HAMI_SIM_CONTEXT_H
 
 #include "abi/cuda.h"
+#include "sim/cuda/timeline.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,7 +18,10 @@ struct CUctx_st {
     unsigned retained; /* of a primary context: how often */
     unsigned long long id;
     size_t limits[CONTEXT_LIMITS];
-    _Atomic uint64_t overhead; /* bytes of device memory besides what is allocated in it */
+    _Atomic uint64_t overhead;     /* bytes of device memory besides what is allocated in it */
+    struct timeline timeline;      /* of its default stream */
+    _Atomic uint64_t blocking_end; /* the position at which all is done that the default stream waits for */
+    _Atomic uint64_t end;          /* the same for all streams */
 };
 
 /* The calling thread's current context, or the reason why it has none that works. */
@@ -39,6 +43,12 @@ CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, u
 
 /* Brings one to life that is not a device's primary one. It is current to nobody. */
 CUresult context_create(CUcontext *context, CUdevice device, unsigned flags, unsigned api_version);
+
+/* Waits until everything that was launched in the context is done. */
+CUresult context_synchronize(CUcontext context);
+
+/* Whether who waits for work in the context may keep a processor busy meanwhile. */
+bool context_may_spin(CUcontext context);
 
 /* Ends a context's life, and frees what was allocated in it. */
 void context_demolish(CUcontext context);

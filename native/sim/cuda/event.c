@@ -1,32 +1,40 @@
-/* Events. Work is done at once, so an event is the instant at which it was recorded. */
+/* Events: instants at which the work was done that was in a stream when they were recorded. */
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
+#include "sim/cuda/queue.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define MARK 0x45564e54u /* what a live event's first word holds */
 
 struct CUevent_st {
     uint32_t mark;
     unsigned flags;
-    uint64_t recorded; /* nanoseconds on the monotonic clock; 0: never */
+    struct instant instant;
 };
 
 static bool is_event(CUevent event) {
     return event != NULL && event->mark == MARK;
 }
 
+/* Each device has a queue of its own, so for another device's work the caller waits itself, as it would for a full
+ * queue. */
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
     (void)flags;
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    struct timeline *timeline;
+    CUresult result = stream_timeline(stream, &timeline);
     if (result != CUDA_SUCCESS)
         return result;
-    return is_event(event) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    if (!is_event(event))
+        return CUDA_ERROR_INVALID_HANDLE;
+    const struct instant *instant = &event->instant;
+    if (instant->device != timeline->context->device)
+        return queue_wait(instant->device, instant->position, false);
+    timeline_wait_for(timeline, instant->position);
+    return CUDA_SUCCESS;
 }
 
 CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags) {
@@ -43,7 +51,7 @@ CUresult cuEventCreate(CUevent *event, unsigned int flags) {
     CUevent created = malloc(sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *created = (struct CUevent_st){MARK, flags, 0};
+    *created = (struct CUevent_st){MARK, flags, {0}};
     *event = created;
     return CUDA_SUCCESS;
 }
@@ -54,6 +62,7 @@ CUresult cuEventDestroy_v2(CUevent event) {
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
     event->mark = 0;
+    queue_forget(&event->instant);
     free(event);
     return CUDA_SUCCESS;
 }
@@ -62,17 +71,19 @@ CUresult cuEventDestroy(CUevent event) {
     return cuEventDestroy_v2(event);
 }
 
+static bool has_time(CUevent event) {
+    return (event->flags & CU_EVENT_DISABLE_TIMING) == 0;
+}
+
 CUresult cuEventRecord(CUevent event, CUstream stream) {
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    struct timeline *timeline;
+    CUresult result = stream_timeline(stream, &timeline);
     if (result != CUDA_SUCCESS)
         return result;
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    event->recorded = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    return CUDA_SUCCESS;
+    queue_forget(&event->instant);
+    return queue_note(&event->instant, timeline->context->device, timeline_position(timeline), has_time(event));
 }
 
 CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
@@ -83,11 +94,16 @@ CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
 CUresult cuEventQuery(CUevent event) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
-    return is_event(event) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    if (!is_event(event))
+        return CUDA_ERROR_INVALID_HANDLE;
+    return queue_query(event->instant.device, event->instant.position);
 }
 
 CUresult cuEventSynchronize(CUevent event) {
     CUresult result = cuEventQuery(event);
+    if (result == CUDA_ERROR_NOT_READY)
+        result =
+            queue_wait(event->instant.device, event->instant.position, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
     if (result == CUDA_SUCCESS)
         pools_synchronize();
     return result;
@@ -98,10 +114,16 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (milliseconds == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!is_event(start) || !is_event(end) || ((start->flags | end->flags) & CU_EVENT_DISABLE_TIMING) != 0 ||
-        start->recorded == 0 || end->recorded == 0)
+    if (!is_event(start) || !is_event(end) || !has_time(start) || !has_time(end) || start->instant.asked == 0 ||
+        end->instant.asked == 0)
         return CUDA_ERROR_INVALID_HANDLE;
-    *milliseconds = (float)((double)(int64_t)(end->recorded - start->recorded) / 1e6);
+    CUresult result = cuEventQuery(start);
+    if (result == CUDA_SUCCESS)
+        result = cuEventQuery(end);
+    if (result != CUDA_SUCCESS)
+        return result;
+    uint64_t from = queue_instant(&start->instant), to = queue_instant(&end->instant);
+    *milliseconds = (float)((double)(int64_t)(to - from) / 1e6);
     return CUDA_SUCCESS;
 }
 

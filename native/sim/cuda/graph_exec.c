@@ -1,6 +1,7 @@
 /* Graphs that can be launched, and the memory that a device keeps for them: a pool that only a trim empties. */
 #include "sim/cuda/context.h"
 #include "sim/cuda/graph.h"
+#include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
@@ -58,14 +59,14 @@ static CUresult allocate(const struct CUgraphNode_st *node) {
 }
 
 static CUresult run(const struct CUgraphNode_st *node) {
-    return node->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC ? allocate(node) : cuMemFree_v2(node->pointer);
+    return node->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC ? allocate(node) : memory_free(node->pointer);
 }
 
 /* Frees what the graph has allocated and not freed itself. */
 static void free_all(CUgraphExec exec) {
     for (size_t i = 0; i < exec->count; i++)
         if (exec->nodes[i].type == CU_GRAPH_NODE_TYPE_MEM_ALLOC)
-            cuMemFree_v2(exec->nodes[i].pointer);
+            memory_free(exec->nodes[i].pointer);
 }
 
 static CUresult check(CUgraphExec exec, CUstream stream) {

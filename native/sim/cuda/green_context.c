@@ -1,5 +1,5 @@
-/* Green contexts: each has a context of its own, and keeps its device's primary one. No kernel runs here, so the part
- * of the device that one is given makes no difference: all of it, without a choice.
+/* Green contexts: each has a context of its own, and keeps its device's primary one. A kernel here takes all of its
+ * device, so that is what one is given, without a choice.
  */
 #include "sim/cuda/context.h"
 #include "sim/cuda/process.h"

@@ -1,9 +1,10 @@
-/* Libraries of code that belong to no context, as far as they take device memory.
+/* Libraries of code that belong to no context.
  *
- * The driver loads them into each context that comes to use them; here nothing can use them, so it is the one that is
- * current when they are loaded, if there is one.
+ * The driver loads them into each context that comes to use them; here they take the memory of the one that is current
+ * when they are loaded, if there is one, and of no other.
  */
 #include "sim/cuda/code.h"
+#include "sim/cuda/function.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
@@ -15,6 +16,7 @@
 struct CUlib_st {
     uint32_t mark;
     struct context_part code;
+    struct functions functions;
 };
 
 static bool is_library(CUlibrary library) {
@@ -34,6 +36,11 @@ CUresult cuLibraryLoadData(CUlibrary *library, const void *image, int *options, 
         context = NULL;
     CUlibrary loaded = calloc(1, sizeof(*loaded));
     CUresult result = loaded != NULL ? code_load(&loaded->code, context, image) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (result == CUDA_SUCCESS) {
+        result = functions_load(&loaded->functions, image, NULL);
+        if (result != CUDA_SUCCESS)
+            context_give_part(&loaded->code);
+    }
     if (result != CUDA_SUCCESS) {
         free(loaded);
         return result;
@@ -64,7 +71,17 @@ CUresult cuLibraryUnload(CUlibrary library) {
     if (!is_library(library))
         return CUDA_ERROR_INVALID_HANDLE;
     library->mark = 0;
+    functions_unload(&library->functions);
     context_give_part(&library->code);
     free(library);
     return CUDA_SUCCESS;
+}
+
+CUresult cuLibraryGetKernel(CUkernel *kernel, CUlibrary library, const char *name) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (kernel == NULL || name == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return is_library(library) ? functions_find(&library->functions, name, (CUfunction *)kernel)
+                               : CUDA_ERROR_INVALID_HANDLE;
 }

@@ -205,8 +205,15 @@ CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned int flags
     return allocate_in_current(pointer, size, BLOCK_MANAGED);
 }
 
-CUresult cuMemFree_v2(CUdeviceptr pointer) {
+CUresult memory_free(CUdeviceptr pointer) {
     return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED, BLOCK_GRAPH);
+}
+
+CUresult cuMemFree_v2(CUdeviceptr pointer) {
+    CUcontext context;
+    if (context_current(&context) == CUDA_SUCCESS)
+        context_synchronize(context);
+    return memory_free(pointer);
 }
 
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned int flags) {

@@ -7,6 +7,9 @@
 /* Allocates device memory of a pool. It belongs to no context: the given one is what it shows. */
 CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context);
 
+/* Frees what starts at `pointer`, without waiting for what may use it. */
+CUresult memory_free(CUdeviceptr pointer);
+
 /* Frees everything that was allocated in the context with this index, but for memory of pools. */
 void memory_free_all_of(unsigned context);
 

@@ -1,5 +1,6 @@
-/* Modules, as far as they take device memory. There are no kernels in them. */
+/* Modules: kernels, and the device memory that they take. */
 #include "sim/cuda/code.h"
+#include "sim/cuda/function.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
@@ -11,6 +12,7 @@
 struct CUmod_st {
     uint32_t mark;
     struct context_part code;
+    struct functions functions;
 };
 
 static bool is_module(CUmodule module) {
@@ -26,6 +28,11 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
         return CUDA_ERROR_INVALID_VALUE;
     CUmodule loaded = calloc(1, sizeof(*loaded));
     result = loaded != NULL ? code_load(&loaded->code, context, image) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (result == CUDA_SUCCESS) {
+        result = functions_load(&loaded->functions, image, loaded);
+        if (result != CUDA_SUCCESS)
+            context_give_part(&loaded->code);
+    }
     if (result != CUDA_SUCCESS) {
         free(loaded);
         return result;
@@ -65,7 +72,16 @@ CUresult cuModuleUnload(CUmodule module) {
     if (!is_module(module))
         return CUDA_ERROR_INVALID_HANDLE;
     module->mark = 0;
+    functions_unload(&module->functions);
     context_give_part(&module->code);
     free(module);
     return CUDA_SUCCESS;
+}
+
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (function == NULL || name == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return is_module(module) ? functions_find(&module->functions, name, function) : CUDA_ERROR_INVALID_HANDLE;
 }

@@ -28,6 +28,8 @@ static CUresult release_primary(CUdevice device, bool all) {
     if (result != CUDA_SUCCESS)
         return result;
     CUcontext primary = context_primary(device);
+    if (atomic_load(&primary->alive))
+        context_synchronize(primary);
     context_lock();
     if (!atomic_load(&primary->alive))
         result = all ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;

@@ -1,4 +1,4 @@
-/* Streams. Work is done at once, so a stream is always idle. */
+/* Streams. */
 #include "sim/cuda/stream.h"
 
 #include "sim/cuda/context.h"
@@ -16,7 +16,7 @@ struct CUstream_st {
     uint32_t mark;
     unsigned flags;
     int priority;
-    CUcontext context;
+    struct timeline timeline;
     CUgraph capture;
 };
 
@@ -37,8 +37,20 @@ CUresult stream_context(CUstream stream, CUcontext *context) {
         return CUDA_ERROR_INVALID_HANDLE;
     if (stream->capture != NULL)
         return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    *context = stream->context;
+    *context = stream->timeline.context;
     return atomic_load(&(*context)->alive) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+CUresult stream_timeline(CUstream stream, struct timeline **timeline) {
+    CUcontext context;
+    CUresult result = stream_context(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (stream == CU_STREAM_PER_THREAD)
+        *timeline = timeline_own(context);
+    else
+        *timeline = is_default(stream) ? &context->timeline : &stream->timeline;
+    return *timeline != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUgraph *stream_capture(CUstream stream) {
@@ -56,7 +68,8 @@ CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int pr
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     int clamped = priority > 0 ? 0 : priority < GREATEST_PRIORITY ? GREATEST_PRIORITY : priority;
-    *created = (struct CUstream_st){MARK, flags, clamped, context, NULL};
+    enum timeline_kind kind = (flags & CU_STREAM_NON_BLOCKING) != 0 ? TIMELINE_INDEPENDENT : TIMELINE_BLOCKING;
+    *created = (struct CUstream_st){MARK, flags, clamped, {.context = context, .kind = kind}, NULL};
     *stream = created;
     return CUDA_SUCCESS;
 }
@@ -137,8 +150,9 @@ CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context) {
 }
 
 CUresult cuStreamQuery(CUstream stream) {
-    CUcontext context;
-    return stream_context(stream, &context);
+    struct timeline *timeline;
+    CUresult result = stream_timeline(stream, &timeline);
+    return result != CUDA_SUCCESS ? result : timeline_query(timeline);
 }
 
 CUresult cuStreamQuery_ptsz(CUstream stream) {
@@ -146,8 +160,10 @@ CUresult cuStreamQuery_ptsz(CUstream stream) {
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    struct timeline *timeline;
+    CUresult result = stream_timeline(stream, &timeline);
+    if (result == CUDA_SUCCESS)
+        result = timeline_synchronize(timeline);
     if (result == CUDA_SUCCESS)
         pools_synchronize();
     return result;

@@ -53,7 +53,7 @@ static CUresult deallocate(CUdeviceptr pointer, CUstream stream) {
     if (graph_of(stream) != NULL)
         return graph_add_free(graph_of(stream), pointer);
     CUresult result = stream_context(stream, &context);
-    return result != CUDA_SUCCESS ? result : cuMemFree_v2(pointer);
+    return result != CUDA_SUCCESS ? result : memory_free(pointer);
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {

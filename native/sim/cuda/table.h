@@ -234,10 +234,36 @@
     ROW(cuLibraryLoadData, cuLibraryLoadData, 12000, LEGACY, (CUlibrary *library, const void *image, int *options, void **values, unsigned int count, int *library_options, void **library_values, unsigned int library_count)) \
     ROW(cuLibraryLoadFromFile, cuLibraryLoadFromFile, 12000, LEGACY, (CUlibrary *library, const char *path, int *options, void **values, unsigned int count, int *library_options, void **library_values, unsigned int library_count)) \
     ROW(cuLibraryUnload, cuLibraryUnload, 12000, LEGACY, (CUlibrary library)) \
-    ROW(cuLaunchKernel, cuLaunchKernel, 4000, LEGACY, (void)) \
-    ROW(cuLaunchKernel, cuLaunchKernel_ptsz, 7000, PER_THREAD, (void)) \
-    ROW(cuLaunchKernelEx, cuLaunchKernelEx, 11060, LEGACY, (void)) \
-    ROW(cuLaunchKernelEx, cuLaunchKernelEx_ptsz, 11060, PER_THREAD, (void))
+    ROW(cuModuleGetFunction, cuModuleGetFunction, 2000, LEGACY, (CUfunction *function, CUmodule module, const char *name)) \
+    ROW(cuLibraryGetKernel, cuLibraryGetKernel, 12000, LEGACY, (CUkernel *kernel, CUlibrary library, const char *name)) \
+    ROW(cuKernelGetFunction, cuKernelGetFunction, 12000, LEGACY, (CUfunction *function, CUkernel kernel)) \
+    ROW(cuKernelGetName, cuKernelGetName, 12030, LEGACY, (const char **name, CUkernel kernel)) \
+    ROW(cuKernelGetParamInfo, cuKernelGetParamInfo, 12040, LEGACY, (CUkernel kernel, size_t index, size_t *offset, size_t *size)) \
+    ROW(cuKernelGetAttribute, cuKernelGetAttribute, 12000, LEGACY, (int *value, CUfunction_attribute attribute, CUkernel kernel, CUdevice device)) \
+    ROW(cuKernelSetAttribute, cuKernelSetAttribute, 12000, LEGACY, (CUfunction_attribute attribute, int value, CUkernel kernel, CUdevice device)) \
+    ROW(cuFuncGetModule, cuFuncGetModule, 11000, LEGACY, (CUmodule *module, CUfunction function)) \
+    ROW(cuFuncGetName, cuFuncGetName, 12030, LEGACY, (const char **name, CUfunction function)) \
+    ROW(cuFuncGetParamInfo, cuFuncGetParamInfo, 12040, LEGACY, (CUfunction function, size_t index, size_t *offset, size_t *size)) \
+    ROW(cuFuncGetAttribute, cuFuncGetAttribute, 2020, LEGACY, (int *value, CUfunction_attribute attribute, CUfunction function)) \
+    ROW(cuFuncSetAttribute, cuFuncSetAttribute, 9000, LEGACY, (CUfunction function, CUfunction_attribute attribute, int value)) \
+    ROW(cuFuncSetCacheConfig, cuFuncSetCacheConfig, 3000, LEGACY, (CUfunction function, int config)) \
+    \
+    ROW(cuLaunchKernel, cuLaunchKernel, 4000, LEGACY, (CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)) \
+    ROW(cuLaunchKernel, cuLaunchKernel_ptsz, 7000, PER_THREAD, (CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)) \
+    ROW(cuLaunchKernelEx, cuLaunchKernelEx, 11060, LEGACY, (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra)) \
+    ROW(cuLaunchKernelEx, cuLaunchKernelEx_ptsz, 11060, PER_THREAD, (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra)) \
+    ROW(cuLaunchCooperativeKernel, cuLaunchCooperativeKernel, 9000, LEGACY, (CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared_bytes, CUstream stream, void **parameters)) \
+    ROW(cuLaunchCooperativeKernel, cuLaunchCooperativeKernel_ptsz, 9000, PER_THREAD, (CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared_bytes, CUstream stream, void **parameters)) \
+    ROW(cuLaunchCooperativeKernelMultiDevice, cuLaunchCooperativeKernelMultiDevice, 9000, LEGACY, (CUDA_LAUNCH_PARAMS *launches, unsigned int count, unsigned int flags)) \
+    ROW(cuFuncSetBlockShape, cuFuncSetBlockShape, 2000, LEGACY, (CUfunction function, int x, int y, int z)) \
+    ROW(cuFuncSetSharedSize, cuFuncSetSharedSize, 2000, LEGACY, (CUfunction function, unsigned int bytes)) \
+    ROW(cuParamSetSize, cuParamSetSize, 2000, LEGACY, (CUfunction function, unsigned int bytes)) \
+    ROW(cuParamSeti, cuParamSeti, 2000, LEGACY, (CUfunction function, int offset, unsigned int value)) \
+    ROW(cuParamSetf, cuParamSetf, 2000, LEGACY, (CUfunction function, int offset, float value)) \
+    ROW(cuParamSetv, cuParamSetv, 2000, LEGACY, (CUfunction function, int offset, void *value, unsigned int bytes)) \
+    ROW(cuLaunch, cuLaunch, 2000, LEGACY, (CUfunction function)) \
+    ROW(cuLaunchGrid, cuLaunchGrid, 2000, LEGACY, (CUfunction function, int width, int height)) \
+    ROW(cuLaunchGridAsync, cuLaunchGridAsync, 2000, LEGACY, (CUfunction function, int width, int height, CUstream stream))
 // clang-format on
 
 /* Protected: exported, but the driver's own calls and cuGetProcAddress never end in a preloaded library's functions. */

@@ -48,7 +48,7 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
     return NVML_SUCCESS;
 }
 
-/* No kernel ever runs here. */
+/* How long kernels ran is not told here yet. */
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
     const struct sim_gpu *gpu;
     nvmlReturn_t result = library_gpu_for(device, rates, &gpu);

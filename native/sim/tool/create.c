@@ -48,6 +48,22 @@ static int set_context_ms(const char *value) {
     return 0;
 }
 
+static int set_slice_us(const char *value) {
+    uint64_t microseconds;
+    if (!gpu_parse_number(value, 10000000, &microseconds) || microseconds == 0)
+        return tool_fail("--slice-us %s: not a number of microseconds from 1 to 10000000", value);
+    state->slice_ns = microseconds * 1000;
+    return 0;
+}
+
+static int set_switch_us(const char *value) {
+    uint64_t microseconds;
+    if (!gpu_parse_number(value, 1000000, &microseconds))
+        return tool_fail("--switch-us %s: not a number of microseconds up to 1000000", value);
+    state->switch_ns = microseconds * 1000;
+    return 0;
+}
+
 static int set_process_list(const char *value) {
     static const char *const lists[SIM_PROCESS_LISTS] = {"whole", "without-memory", "absent"};
     for (uint32_t list = 0; list < SIM_PROCESS_LISTS; list++)
@@ -77,6 +93,8 @@ static const struct {
     {"--context-memory", set_context_memory},
     {"--context-ms", set_context_ms},
     {"--process-list", set_process_list},
+    {"--slice-us", set_slice_us},
+    {"--switch-us", set_switch_us},
     {"--gpu", add_gpu},
 };
 
@@ -113,6 +131,7 @@ int tool_create(int count, char **arguments) {
     state->version = SIM_VERSION;
     set_driver("580.65.06");
     set_cuda("13.0");
+    set_slice_us("2000");
     for (int i = 1; i < count; i += 2)
         if (set_option(arguments[i], i + 1 < count ? arguments[i + 1] : NULL) != 0)
             return 1;

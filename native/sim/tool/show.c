@@ -3,9 +3,11 @@
 #include "sim/common/machine.h"
 #include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
+#include "sim/tool/times.h"
 #include "sim/tool/tool.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* A name may hold anything but what ends a command line's value, so quotes and backslashes too. */
 static void print_string(const char *text) {
@@ -47,7 +49,7 @@ static void print_limits(const struct machine *machine, unsigned gpu) {
     }
 }
 
-static void print_gpu(const struct machine *machine, unsigned index) {
+static bool print_gpu(const struct machine *machine, unsigned index, bool writable) {
     const struct sim_gpu *gpu = &machine->state->gpus[index];
     printf("%s\n  {\"uuid\": \"%s\", \"name\": ", index == 0 ? "" : ",", gpu->uuid);
     print_string(gpu->name);
@@ -56,14 +58,18 @@ static void print_gpu(const struct machine *machine, unsigned index) {
     print_processes(machine, index);
     printf("], \"limits\": [");
     print_limits(machine, index);
+    printf("], \"times\": [");
+    bool printed = times_print(machine, index, writable);
     printf("]}");
+    return printed;
 }
 
 int tool_show(int count, char **arguments) {
     if (count != 1)
         return tool_fail("show needs the path of the state file, and nothing else");
     struct machine machine;
-    switch (machine_open(&machine, arguments[0], false)) {
+    bool writable = access(arguments[0], W_OK) == 0;
+    switch (machine_open(&machine, arguments[0], writable)) {
     case MACHINE_OK:
         break;
     case MACHINE_ABSENT:
@@ -75,7 +81,8 @@ int tool_show(int count, char **arguments) {
     printf("{\"driver\": \"%s\", \"cuda\": \"%u.%u\", \"gpus\": [", state->driver_version, state->cuda_version / 1000,
            state->cuda_version % 1000 / 10);
     for (unsigned i = 0; i < state->gpu_count; i++)
-        print_gpu(&machine, i);
+        if (!print_gpu(&machine, i, writable))
+            return tool_fail("out of memory");
     printf("]}\n");
     return 0;
 }

@@ -3,7 +3,16 @@
 from .cdi import write_cdi_spec
 from .config import ConfigError, MachineConfig, read_config
 from .gpus import MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import GpuUsage, Machine, MachineError, MemoryLimit, ProcessUsage, SimulatedDriver, create_machine
+from .machine import (
+    GpuUsage,
+    Machine,
+    MachineError,
+    MemoryLimit,
+    ProcessTime,
+    ProcessUsage,
+    SimulatedDriver,
+    create_machine,
+)
 
 __all__ = [
     "MODELS",
@@ -14,6 +23,7 @@ __all__ = [
     "MachineError",
     "MemoryLimit",
     "Model",
+    "ProcessTime",
     "ProcessUsage",
     "SimulatedDriver",
     "SimulatedGpu",

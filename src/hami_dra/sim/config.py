@@ -5,6 +5,8 @@ cuda = "13.0"
 context_memory = "300Mi"
 context_ms = 60
 process_list = "whole"
+slice_us = 2000
+switch_us = 0
 
 [[gpu]]
 model = "NVIDIA A100-SXM4-40GB"
@@ -49,6 +51,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     context_memory: str = "0"
     context_ms: int = 0
     process_list: ProcessList = SimulatedDriver.process_list
+    slice_us: int = SimulatedDriver.slice_us
+    switch_us: int = SimulatedDriver.switch_us
 
 
 def read_config(path: Path) -> MachineConfig:
@@ -71,6 +75,8 @@ def _config(described: _File, seed: str) -> MachineConfig:
         _bytes(described.context_memory),
         described.context_ms,
         described.process_list,
+        described.slice_us,
+        described.switch_us,
     )
     return MachineConfig(tuple(gpus), driver)
 

@@ -34,13 +34,18 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class SimulatedDriver:
-    """What the driver says of itself, what a context costs, and what NVML tells of processes."""
+    """What the driver says of itself, what a context costs, what NVML tells of processes, and how these share a GPU.
+
+    While several have kernels to run, each has the GPU for one slice in turn; a change to another takes `switch_us`.
+    """
 
     version: str = "580.65.06"
     cuda_version: str = "13.0"
     context_memory_bytes: int = 0
     context_ms: int = 0
     process_list: ProcessList = "whole"
+    slice_us: int = 2000
+    switch_us: int = 0
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
@@ -63,14 +68,31 @@ class MemoryLimit(msgspec.Struct, frozen=True):
     used: int
 
 
+class ProcessTime(msgspec.Struct, frozen=True):
+    """How long one process has had one GPU up to now, since it first launched a kernel there that takes time.
+
+    The PID of a living process is 0 if it is not in the reader's PID namespace; that of an ended one is its own.
+    `began_ns` is on the monotonic clock: together with the PID it tells processes apart.
+    """
+
+    pid: int
+    began_ns: int
+    served_ns: int
+    ended: bool
+
+
 class GpuUsage(msgspec.Struct, frozen=True):
-    """What is used of one GPU, in bytes, and by whom; and how the driver limits cgroups on it."""
+    """What is used of one GPU, in bytes and in time, and by whom; and how the driver limits cgroups on it.
+
+    Times are of the living and of the last 1,024 processes that ended.
+    """
 
     uuid: str
     memory: int
     used: int
     processes: list[ProcessUsage]
     limits: list[MemoryLimit]
+    times: list[ProcessTime]
 
 
 class _Shown(msgspec.Struct):
@@ -140,6 +162,8 @@ def _driver_options(driver: SimulatedDriver) -> Iterable[str]:
     yield from ("--context-memory", str(driver.context_memory_bytes))
     yield from ("--context-ms", str(driver.context_ms))
     yield from ("--process-list", driver.process_list)
+    yield from ("--slice-us", str(driver.slice_us))
+    yield from ("--switch-us", str(driver.switch_us))
 
 
 def _gpu_options(gpus: Sequence[SimulatedGpu]) -> Iterable[str]:
