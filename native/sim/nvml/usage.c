@@ -1,4 +1,4 @@
-/* What of a device is used: memory, its window, time. */
+/* What of a device is used: memory, and its window. */
 #include "sim/common/cgroup.h"
 #include "sim/common/ledger.h"
 #include "sim/common/memory_limits.h"
@@ -46,38 +46,4 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
         return result;
     *memory = (nvmlBAR1Memory_t){.bar1Total = gpu->memory, .bar1Free = gpu->memory, .bar1Used = 0};
     return NVML_SUCCESS;
-}
-
-/* How long kernels ran is not told here yet. */
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, rates, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    *rates = (nvmlUtilization_t){.gpu = 0, .memory = 0};
-    return NVML_SUCCESS;
-}
-
-/* As the real library answers where no process did anything: there is no sample. */
-nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples,
-                                             unsigned int *count, unsigned long long since) {
-    (void)samples;
-    (void)since;
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    *count = 0;
-    return NVML_ERROR_NOT_FOUND;
-}
-
-nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device, nvmlProcessesUtilizationInfo_v1_t *info) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, info, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    if (info->version != NVML_STRUCT_VERSION(nvmlProcessesUtilizationInfo_v1_t, 1))
-        return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-    info->processSamplesCount = 0;
-    return NVML_ERROR_NOT_FOUND;
 }

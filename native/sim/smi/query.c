@@ -66,6 +66,15 @@ static nvmlReturn_t print_free(nvmlDevice_t device, unsigned index, bool units) 
     return result;
 }
 
+static nvmlReturn_t print_utilization(nvmlDevice_t device, unsigned index, bool units) {
+    (void)index;
+    nvmlUtilization_t rates;
+    nvmlReturn_t result = nvml.utilization(device, &rates);
+    if (result == NVML_SUCCESS)
+        printf("%u%s", rates.gpu, units ? " %" : "");
+    return result;
+}
+
 static const struct field {
     const char *name;
     print_field *print;
@@ -77,6 +86,7 @@ static const struct field {
     {"memory.total", print_total, " [MiB]"},
     {"memory.used", print_used, " [MiB]"},
     {"memory.free", print_free, " [MiB]"},
+    {"utilization.gpu", print_utilization, " [%]"},
 };
 
 #define MAX_FIELDS 32
