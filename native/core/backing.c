@@ -12,12 +12,16 @@
 
 #include <stdlib.h>
 
+#define GRANULE 512 /* bytes, to which drivers round allocations up */
+
 struct backing {
     const struct backing_kind *kind; /* NULL: it has ended */
     uint64_t name;
     struct gpu *gpu;
-    uint64_t held;  /* bytes taken of the GPU's shares */
-    uint64_t ahead; /* bytes of them that are taken for calls under way */
+    uint64_t held;     /* bytes taken of the GPU's shares */
+    uint64_t ahead;    /* bytes of them that are taken for calls under way */
+    uint64_t reserved; /* bytes, when the driver was asked last */
+    uint64_t room;     /* bytes of these that are free and promised to no call; more may be free by now */
     uint64_t version;
     unsigned askers; /* threads that have the driver look at it: it must not end under them */
     bool retired;
@@ -77,6 +81,7 @@ static void stop_asking(struct backing *backing, const struct asking *asking, bo
     if (ends) {
         backing->retired = false;
         backing->held = 0;
+        backing->room = 0;
         backing->kind = NULL;
         backing->version++;
     }
@@ -102,6 +107,9 @@ static bool adjust(struct backing *backing, uint64_t version, uint64_t reserved,
         surplus = difference(backing->held, reserved + backing->ahead);
         backing->held -= surplus;
         backing->version++;
+        if (reserved < backing->reserved)
+            backing->room = 0; /* what was free is what the driver gave up */
+        backing->reserved = reserved;
         *missing = difference(reserved, backing->held);
     }
     struct gpu *gpu = backing->gpu;
@@ -117,13 +125,24 @@ static void hold(struct backing *backing, uint64_t bytes) {
     lock_release(&lock);
 }
 
-/* Holds bytes for a call under way. False if the backing has changed since it was asked about. */
-static bool hold_ahead(struct backing *backing, uint64_t version, uint64_t bytes) {
+/* Whether a call can have bytes of what is known to be free: then the driver need not be asked what is. */
+static bool promise(struct backing *backing, uint64_t bytes) {
+    lock_take(&lock);
+    bool promised = bytes <= backing->room;
+    if (promised)
+        backing->room -= bytes;
+    lock_release(&lock);
+    return promised;
+}
+
+/* Holds bytes for a call under way, which leaves `room`. False if the backing has changed since it was asked about. */
+static bool hold_ahead(struct backing *backing, uint64_t version, uint64_t bytes, uint64_t room) {
     lock_take(&lock);
     bool current = backing->version == version;
     if (current) {
         backing->held += bytes;
         backing->ahead += bytes;
+        backing->room = room;
         backing->version++;
     }
     lock_release(&lock);
@@ -165,26 +184,40 @@ static uint64_t settle(struct backing *backing, uint64_t taken) {
     uint64_t missing = 0;
     struct asking asking;
     for (bool settled = false; !settled && start_asking(backing, &asking);) {
-        struct backing_use use = {0};
-        bool known = asking.kind->ask(backing->name, &use);
+        uint64_t reserved, used = 1;
+        bool known = asking.kind->reserved(backing->name, &reserved);
         if (!known)
             end_ahead(backing, taken);
-        settled = !known || adjust(backing, asking.version, use.reserved, taken, &missing);
-        stop_asking(backing, &asking, known && asking.retired && use.used == 0);
+        else if (asking.retired && !asking.kind->used(backing->name, &used))
+            used = 1;
+        settled = !known || adjust(backing, asking.version, reserved, taken, &missing);
+        stop_asking(backing, &asking, used == 0);
     }
     return missing;
 }
 
+/* Bytes that are reserved and not used, as far as the driver says. */
+static uint64_t ask_for_free(const struct backing_kind *kind, uint64_t name) {
+    uint64_t used, reserved;
+    return kind->used(name, &used) && kind->reserved(name, &reserved) ? difference(reserved, used) : 0;
+}
+
+static uint64_t rounded_up(uint64_t bytes) {
+    return bytes <= UINT64_MAX - GRANULE ? bytes + (-bytes & (GRANULE - 1)) : bytes;
+}
+
 /* To make room other backings are trimmed, and this one too: then it is asked anew. */
 bool backing_begin(struct backing *backing, uint64_t bytes, uint64_t *taken) {
+    *taken = 0;
+    if (promise(backing, rounded_up(bytes)))
+        return true;
     for (struct asking asking; start_asking(backing, &asking);) {
-        struct backing_use use = {0};
-        bool known = asking.kind->ask(backing->name, &use);
+        uint64_t free = ask_for_free(asking.kind, backing->name);
         stop_asking(backing, &asking, false);
-        *taken = difference(bytes, known ? difference(use.reserved, use.used) : 0);
+        *taken = difference(bytes, free);
         if (!gpu_reserve(backing->gpu, *taken))
             return false;
-        if (hold_ahead(backing, asking.version, *taken))
+        if (hold_ahead(backing, asking.version, *taken, difference(free, rounded_up(bytes))))
             return true;
         gpu_give_back(backing->gpu, *taken);
     }

@@ -6,14 +6,12 @@
 
 #include "core/gpu.h"
 
-struct backing_use {
-    uint64_t reserved; /* bytes of the GPU's memory */
-    uint64_t used;     /* bytes of them that are in use: allocations come from the rest first */
-};
-
-/* How the driver is asked about one kind of backing, by what names it: a pool's handle, a device. */
+/* How the driver is asked about one kind of backing, by what names it: a pool's handle, a device. Two questions return
+ * false where the driver does not say: how many bytes of the GPU's memory are reserved, and how many of them are in
+ * use, for allocations come from the rest first. */
 struct backing_kind {
-    bool (*ask)(uint64_t name, struct backing_use *use); /* false: the driver does not say */
+    bool (*reserved)(uint64_t name, uint64_t *bytes);
+    bool (*used)(uint64_t name, uint64_t *bytes); /* NULL: it is neither retired nor ever begun */
     void (*trim)(uint64_t name); /* gives the GPU what is not in use; NULL: only its owner's calls change it */
     void (*end)(uint64_t name);  /* NULL: it is never retired */
 };

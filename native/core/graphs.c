@@ -23,19 +23,21 @@ static struct lock lock;
 static void *graphs;                /* a search tree */
 static _Atomic unsigned remembered; /* how many; most programs have none, and launch graphs often */
 
-static bool ask(uint64_t name, struct backing_use *use) {
-    CUdevice device = (CUdevice)name;
-    return DRIVER(cuDeviceGetGraphMemAttribute)(device, CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT, &use->used) ==
-               CUDA_SUCCESS &&
-           DRIVER(cuDeviceGetGraphMemAttribute)(device, CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT, &use->reserved) ==
-               CUDA_SUCCESS;
+static bool reserved(uint64_t name, uint64_t *bytes) {
+    return DRIVER(cuDeviceGetGraphMemAttribute)((CUdevice)name, CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT, bytes) ==
+           CUDA_SUCCESS;
+}
+
+static bool used(uint64_t name, uint64_t *bytes) {
+    return DRIVER(cuDeviceGetGraphMemAttribute)((CUdevice)name, CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT, bytes) ==
+           CUDA_SUCCESS;
 }
 
 static void trim(uint64_t name) {
     DRIVER(cuDeviceGraphMemTrim)((CUdevice)name);
 }
 
-static const struct backing_kind graph_memory = {.ask = ask, .trim = trim};
+static const struct backing_kind graph_memory = {.reserved = reserved, .used = used, .trim = trim};
 
 static bool add(struct demands *demands, CUdevice device, uint64_t bytes) {
     struct gpu *gpu = gpu_of_device(device);

@@ -28,19 +28,18 @@ static uint64_t allocated(const struct gpu *gpu, const struct backing *own) {
 }
 
 /* The accounts are looked at before and after NVML, because other threads allocate and free meanwhile. */
-static bool ask(uint64_t name, struct backing_use *use) {
+static bool reserved(uint64_t name, uint64_t *bytes) {
     const struct gpu *gpu = (const struct gpu *)name;
     const struct backing *own = backing_find(&overhead, name);
     uint64_t before = allocated(gpu, own), used;
     if (!own_use(gpu, &used))
         return false;
     uint64_t after = allocated(gpu, own);
-    use->reserved = used - lesser(used, after > before ? after : before);
-    use->used = use->reserved;
+    *bytes = used - lesser(used, after > before ? after : before);
     return true;
 }
 
-static const struct backing_kind overhead = {.ask = ask};
+static const struct backing_kind overhead = {.reserved = reserved};
 
 bool overhead_fits(struct gpu *gpu) {
     if (gpu == NULL)

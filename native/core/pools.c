@@ -10,10 +10,13 @@
 #include "core/driver.h"
 #include "core/inventory.h"
 
-static bool ask(uint64_t name, struct backing_use *use) {
-    CUmemoryPool pool = (CUmemoryPool)name;
-    return DRIVER(cuMemPoolGetAttribute)(pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, &use->used) == CUDA_SUCCESS &&
-           DRIVER(cuMemPoolGetAttribute)(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &use->reserved) == CUDA_SUCCESS;
+static bool reserved(uint64_t name, uint64_t *bytes) {
+    return DRIVER(cuMemPoolGetAttribute)((CUmemoryPool)name, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, bytes) ==
+           CUDA_SUCCESS;
+}
+
+static bool used(uint64_t name, uint64_t *bytes) {
+    return DRIVER(cuMemPoolGetAttribute)((CUmemoryPool)name, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, bytes) == CUDA_SUCCESS;
 }
 
 static void trim(uint64_t name) {
@@ -24,8 +27,8 @@ static void end(uint64_t name) {
     DRIVER(cuMemPoolDestroy)((CUmemoryPool)name);
 }
 
-static const struct backing_kind made = {.ask = ask, .trim = trim, .end = end};
-static const struct backing_kind built_in = {.ask = ask, .trim = trim};
+static const struct backing_kind made = {.reserved = reserved, .used = used, .trim = trim, .end = end};
+static const struct backing_kind built_in = {.reserved = reserved, .used = used, .trim = trim};
 
 bool pool_remember(CUmemoryPool pool, struct gpu *gpu) {
     return gpu == NULL || backing_of(&made, (uint64_t)pool, gpu) != NULL;
