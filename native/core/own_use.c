@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_ROWS 64 /* as many processes are listed without a second question */
+#define MORE_ROWS 512
 
 static struct lock initializing;
 static atomic_bool tried, usable;
@@ -60,27 +60,18 @@ static uint64_t find_own(const nvmlProcessInfo_t *rows, unsigned int count) {
     return 0;
 }
 
-static bool ask_for_longer_list(nvmlDevice_t device, unsigned int count, uint64_t *bytes) {
+/* A list that is too short is made for nothing, so the first one is as long as hardly any: asking costs as much as
+ * there are processes, and where hundreds start at once each of them does it. */
+static bool ask(nvmlDevice_t device, uint64_t *bytes) {
     nvmlReturn_t result = NVML_ERROR_INSUFFICIENT_SIZE;
-    while (result == NVML_ERROR_INSUFFICIENT_SIZE) {
-        count += FIRST_ROWS; /* others may start meanwhile */
-        nvmlProcessInfo_t *rows = calloc(count, sizeof *rows);
+    for (unsigned int count = 0; result == NVML_ERROR_INSUFFICIENT_SIZE;) {
+        count += MORE_ROWS; /* others may start meanwhile */
+        nvmlProcessInfo_t *rows = malloc(count * sizeof *rows);
         result = rows != NULL ? list(device, &count, rows) : NVML_ERROR_MEMORY;
         if (result == NVML_SUCCESS)
             *bytes = find_own(rows, count);
         free(rows);
     }
-    return result == NVML_SUCCESS;
-}
-
-static bool ask(nvmlDevice_t device, uint64_t *bytes) {
-    nvmlProcessInfo_t rows[FIRST_ROWS];
-    unsigned int count = FIRST_ROWS;
-    nvmlReturn_t result = list(device, &count, rows);
-    if (result == NVML_ERROR_INSUFFICIENT_SIZE)
-        return ask_for_longer_list(device, count, bytes);
-    if (result == NVML_SUCCESS)
-        *bytes = find_own(rows, count);
     return result == NVML_SUCCESS;
 }
 
