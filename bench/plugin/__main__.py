@@ -20,11 +20,13 @@ _CLAIMS = 64
 _WARM_UP = 2
 """Rounds that do not count: the first calls of a process fill its caches."""
 _PYTHON, _START = "a bare Python process, start to end", "start, until registered and published"
+_START_PROCESSOR = "processor time of a start"
 _EMPTY, _ONE, _AGAIN, _UNDO = "a call with no claim", "prepare", "prepare what is prepared", "unprepare"
 _ALL, _PROCESSOR = f"prepare {_CLAIMS} at once, all done", "processor time of one prepare"
 ROWS = (
     (_PYTHON, _PYTHON),
     (_START, _PYTHON),
+    (_START_PROCESSOR, _PYTHON),
     *((row, _EMPTY) for row in (_EMPTY, _ONE, _AGAIN, _UNDO, _ALL, _PROCESSOR)),
 )
 """Each with the one that it is compared with."""
@@ -55,6 +57,7 @@ async def _measure(rounds: int, starts: int) -> tuple[Samples, tuple[int, int], 
         samples[_PYTHON].append(perf_counter_ns() - began)
         async with running_plugin() as plugin:
             samples[_START].append(plugin.start_ns)
+            samples[_START_PROCESSOR].append(plugin.start_processor_ns)
     async with running_plugin() as plugin:
         at_rest = plugin.memory_bytes()
         claims = [await plugin.allocate(number) for number in range(_CLAIMS)]

@@ -28,6 +28,7 @@ from hami_dra.sim import create_machine, simulated_gpus, write_cdi_spec
 
 _GPUS = 8
 _MEMORY = "/dev/shm"  # a file system in memory, as /run is, where a node's claims have their files
+_AS_IN_THE_IMAGE = "SSL_CERT_FILE=/dev/null"  # that has no certificates of public authorities, which aiohttp would load
 _CALL_SECONDS = 45.0
 _VERSION = DRA_VERSIONS[0]
 _SHARE = CapacityRequirements(requests={"cores": Quantity(10), "memory": Quantity(2**30)})
@@ -43,7 +44,8 @@ class BenchError(Exception):
 class Plugin:
     """Calls a running plugin over one connection that stays open, as the kubelet does.
 
-    `start_ns` is how long it took until it was registered and had published.
+    `start_ns` is how long it took until it was registered and had published, `start_processor_ns` the processor time
+    of that, with what the processes that it started took.
     """
 
     def __init__(self, node: LocalNode, channel: grpc.aio.Channel, start_ns: int) -> None:
@@ -51,6 +53,8 @@ class Plugin:
         self._channel = channel
         self.start_ns = start_ns
         self._process = psutil.Process(node.plugin_pid)
+        children = self._process.children(recursive=True)
+        self.start_processor_ns = sum(_processor_ns(each) for each in (self._process, *children))
 
     async def allocate(self, number: int) -> Claim:
         """Return a claim to a share of some GPU that the scheduler has granted and nobody has prepared."""
@@ -76,9 +80,8 @@ class Plugin:
         _check(response.claims.items())
 
     def processor_ns(self) -> int:
-        """Return the processor time that the plugin's own process has used so far."""
-        times = self._process.cpu_times()
-        return int((times.user + times.system) * 1e9)
+        """Return the processor time that the plugin has used so far, with its processes that have ended."""
+        return _processor_ns(self._process)
 
     def memory_bytes(self) -> tuple[int, int]:
         """Return what the plugin's process keeps in memory, and what its children do."""
@@ -94,6 +97,8 @@ async def running_plugin() -> AsyncIterator[Plugin]:
         machine = create_machine(folder / "driver", simulated_gpus(_GPUS))
         write_cdi_spec(machine, folder / "cdi")
         command = [
+            "/usr/bin/env",
+            _AS_IN_THE_IMAGE,
             sys.executable,
             "-m",
             "hami_dra.plugin.main",
@@ -105,6 +110,12 @@ async def running_plugin() -> AsyncIterator[Plugin]:
             start_ns = perf_counter_ns() - began
             async with grpc.aio.insecure_channel(f"unix:{node.kubelet.endpoint(DRIVER_NAME)}") as channel:
                 yield Plugin(node, channel, start_ns)
+
+
+def _processor_ns(process: psutil.Process) -> int:
+    """What a process has taken, with its children that have ended."""
+    times = process.cpu_times()
+    return int((times.user + times.system + times.children_user + times.children_system) * 1e9)
 
 
 def _check(answers: Iterable[tuple[str, _Answer]]) -> None:
