@@ -7,6 +7,9 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
+
+#define TRIES 8 /* before a slot is taken that nobody has had */
 
 /* Record locks belong to a process as a whole, so its threads need something more to keep each other out. */
 static pthread_mutex_t threads = PTHREAD_MUTEX_INITIALIZER;
@@ -50,16 +53,31 @@ static bool claim(const struct machine *machine, unsigned index) {
     return machine_lock(machine, &machine->state->slots[index], F_WRLCK, false);
 }
 
+static int claim_one_of(const struct machine *machine, unsigned first, unsigned tries) {
+    unsigned count = slots_count(machine);
+    for (unsigned i = 0; i < tries && i < count; i++)
+        if (claim(machine, (first + i) % count))
+            return (int)((first + i) % count);
+    return -1;
+}
+
+static int claim_new(const struct machine *machine) {
+    unsigned index = slots_count(machine);
+    if (index == SIM_MAX_SLOTS)
+        return -1;
+    atomic_store(&machine->state->slots_seen, index + 1);
+    return claim(machine, index) ? (int)index : -1;
+}
+
+/* To ask who owns a slot takes the kernel the longer the more are owned, so only a few are asked about. */
 int slots_claim(const struct machine *machine) {
-    int claimed = -1;
     if (!slots_lock(machine))
         return -1;
-    for (unsigned i = 0; claimed < 0 && i < SIM_MAX_SLOTS; i++) {
-        if (i >= slots_count(machine))
-            atomic_store(&machine->state->slots_seen, i + 1);
-        if (claim(machine, i))
-            claimed = (int)i;
-    }
+    int claimed = claim_one_of(machine, (unsigned)getpid(), TRIES);
+    if (claimed < 0)
+        claimed = claim_new(machine);
+    if (claimed < 0)
+        claimed = claim_one_of(machine, 0, SIM_MAX_SLOTS);
     slots_unlock(machine);
     return claimed;
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.shares.region import SLOTS
+from hami_dra.sim import SimulatedDriver, create_machine, simulated_gpus
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
 NOBODY = 65534
@@ -45,7 +46,8 @@ class Crowd:
 
 
 @contextmanager
-def crowd(container: Container, folder: Path, count: int, size: int) -> Iterator[Crowd]:
+def crowd(container: Container, folder: Path | str, count: int, size: int) -> Iterator[Crowd]:
+    """Of a share's folder without a driver, or by `cuda`, the driver behind libvgpu.so."""
     with container.start("crowd", str(folder), str(count), str(size)) as process:
         try:
             yield Crowd(process)
@@ -64,6 +66,31 @@ def test_a_thousand_processes_are_counted_and_leave_nothing(container: Container
         assert thousand.kill(1000) == 0
         assert client.allocate(1000 * MIB)[0] == SUCCESS
         assert container.use(share) == {client.pid: GIB}
+
+
+@pytest.mark.not_sanitized(reason="a sanitizer's own memory, a thousand times")
+def test_a_thousand_processes_use_cuda_and_leave_nothing(container: Container, tmp_path: Path) -> None:
+    # A driver that tells of no process, since the simulated one would look for each of them whenever another starts.
+    driver = SimulatedDriver(process_list="absent")
+    container.machine = create_machine(tmp_path / "absent", simulated_gpus(1, memory_bytes=2 * GIB), driver)
+    share = container.grant(0, GIB)
+    with crowd(container, "cuda", 1000, MIB) as thousand:
+        assert thousand.given == 1000
+        assert list(container.use(share).values()) == [MIB] * 1000
+        client = container.client()
+        assert client.info() == (24 * MIB, GIB)
+        assert client.allocate(24 * MIB)[0] == SUCCESS
+        assert client.allocate(1)[0] == OUT_OF_MEMORY
+        assert sorted(_shown(container)) == ["1MiB"] * 1000 + ["24MiB"]
+        assert thousand.kill(1000) == 0
+        assert client.allocate(1000 * MIB)[0] == SUCCESS
+        assert container.use(share) == {client.pid: GIB}
+
+
+def _shown(container: Container) -> list[str]:
+    """What nvidia-smi says that each process has."""
+    table = container.run(container.machine.smi).stdout.split("Processes:")[1]
+    return [row.split()[-2] for row in table.splitlines() if "MiB" in row]
 
 
 def test_where_all_slots_are_taken_memory_is_refused_until_one_is_free(container: Container) -> None:
