@@ -41,6 +41,7 @@ def test_device_has_the_names_that_classes_and_claims_ask_for() -> None:
         "cudaComputeCapability": DeviceAttribute(version="8.9.0"),
         "driverVersion": DeviceAttribute(version="580.65.6"),
         "cudaDriverVersion": DeviceAttribute(version="13.0.0"),
+        "memoryEnforcement": DeviceAttribute(string="library"),
         "pcieBusID": DeviceAttribute(string="0000:3b:00.0"),
         "resource.kubernetes.io/pciBusID": DeviceAttribute(string="0000:3b:00.0"),
         "resource.kubernetes.io/numaNode": DeviceAttribute(int_=0),
@@ -50,7 +51,13 @@ def test_device_has_the_names_that_classes_and_claims_ask_for() -> None:
 
 def test_gpu_that_tells_nothing_more_is_published_without_it() -> None:
     (device,) = devices([BARE])
-    assert set(device.attributes) == {"type", "uuid", "minor"}
+    assert set(device.attributes) == {"type", "uuid", "minor", "memoryEnforcement"}
+
+
+@pytest.mark.parametrize(("obstacle", "published"), [("", "driver"), ("the driver is too old", "library")])
+def test_device_says_who_can_hold_memory_limits(obstacle: str, published: str) -> None:
+    (device,) = devices([Gpu(uuid="GPU-0", minor=0, memory_bytes=2**30, limit_obstacle=obstacle)])
+    assert device.attributes["memoryEnforcement"] == DeviceAttribute(string=published)
 
 
 def test_order_is_that_of_minor_numbers() -> None:

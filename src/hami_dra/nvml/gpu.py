@@ -1,6 +1,10 @@
 """A GPU, as those who do not ask NVML themselves know it."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+MemoryEnforcement = Literal["driver", "library"]
+"""Who holds containers to memory limits: the driver itself, beside libvgpu.so, or libvgpu.so alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +12,8 @@ class Gpu:
     """A GPU as NVML describes it; None stands for what this one does not tell.
 
     `uuid` is its identity, `minor` the number of its device node. Its NVML index is left out on purpose: it changes.
-    `pci_address` is the kernel's form, `0000:3b:00.0`.
+    `pci_address` is the kernel's form, `0000:3b:00.0`. `limit_obstacle` says why the driver itself does not hold
+    containers to memory limits, and is empty where it does.
     """
 
     uuid: str
@@ -24,3 +29,9 @@ class Gpu:
     pci_address: str | None = None
     pcie_root: str | None = None
     numa_node: int | None = None
+    limit_obstacle: str = "the driver was not asked whether it can limit memory"
+
+    @property
+    def memory_enforcement(self) -> MemoryEnforcement:
+        """Who can hold containers to memory limits on it."""
+        return "library" if self.limit_obstacle else "driver"

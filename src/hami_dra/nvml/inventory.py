@@ -12,6 +12,7 @@ import pynvml
 from .driver import NvmlUnavailableError
 from .gpu import Gpu
 from .library import nvml
+from .memory_limits import limit_obstacle
 from .pci import kernel_address, numa_node, pcie_root
 
 _T = TypeVar("_T")
@@ -77,6 +78,7 @@ def _description(handle: object) -> dict[str, Any]:
     mig_mode, _ = _optional(pynvml.nvmlDeviceGetMigMode, handle) or (None, None)
     return {
         "mig_enabled": mig_mode == pynvml.NVML_DEVICE_MIG_ENABLE,
+        "limit_obstacle": limit_obstacle(handle),
         "name": _optional(pynvml.nvmlDeviceGetName, handle),
         "brand": _BRANDS.get(_optional(pynvml.nvmlDeviceGetBrand, handle)),
         "architecture": _ARCHITECTURES.get(_optional(pynvml.nvmlDeviceGetArchitecture, handle)),

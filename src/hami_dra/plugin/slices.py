@@ -70,6 +70,7 @@ def attributes(gpu: Gpu) -> dict[str, DeviceAttribute]:
         "cudaComputeCapability": _version(gpu.compute_capability),
         "driverVersion": _version(gpu.driver_version),
         "cudaDriverVersion": _version(gpu.cuda_driver_version),
+        "memoryEnforcement": _string(gpu.memory_enforcement),
         "pcieBusID": _string(gpu.pci_address),
         "resource.kubernetes.io/pciBusID": _string(gpu.pci_address),
         "resource.kubernetes.io/pcieRoot": _string(gpu.pcie_root),
