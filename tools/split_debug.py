@@ -1,6 +1,6 @@
-"""Splits the debug information off a shared library: `python tools/split_debug.py WHOLE.debug STRIPPED`.
+"""Splits the debug information off a program or a shared library: `python tools/split_debug.py WHOLE.debug STRIPPED`.
 
-The whole library is what debuggers read, found by the name and checksum that the stripped one bears (.gnu_debuglink).
+The whole file is what debuggers read, found by the name and checksum that the stripped one bears (.gnu_debuglink).
 """
 
 import struct
@@ -33,7 +33,7 @@ class _Section:
 
 
 def strip(whole: bytes, debug_name: str) -> bytes:
-    """The library without what only debuggers read, with a link to the file `debug_name` that holds `whole`."""
+    """The file without what only debuggers read, with a link to the file `debug_name` that holds `whole`."""
     header = list(_HEADER.unpack_from(whole))
     first, count, names_index = header[6], header[12], header[13]
     sections = [_Section(*_SECTION.unpack_from(whole, first + i * _SECTION.size)) for i in range(count)]
@@ -74,7 +74,7 @@ def _pad(data: bytes, alignment: int) -> bytes:
 
 
 def main() -> None:
-    """Write the stripped library, at once or not at all."""
+    """Write the stripped file, at once or not at all."""
     whole, stripped = Path(sys.argv[1]), Path(sys.argv[2])
     temporary = stripped.with_name(f".{stripped.name}.new")
     temporary.write_bytes(strip(whole.read_bytes(), whole.name))

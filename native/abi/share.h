@@ -31,6 +31,18 @@
  */
 #define HAMI_LIMITS_VERSION 1
 
+/*
+ * `containers` is a folder on the host alone. In it hami-dra-oci-hook notes each container that uses the share, in a
+ * file that is named by the container's id, written at once; names that begin with a dot are of files that are not
+ * finished:
+ *
+ *   version 1
+ *   cgroup /sys/fs/cgroup/kubepods.slice/…   the container's directory, as the container runtime sees it
+ *   pid 4711                                 its first process, in the runtime's PID namespace
+ */
+#define HAMI_CONTAINERS_DIR    "containers"
+#define HAMI_CONTAINER_VERSION 1
+
 /* "HAMIVGPU" read as a little-endian integer. */
 #define HAMI_REGION_MAGIC UINT64_C(0x55504756494d4148)
 #define HAMI_REGION_ABI   1

@@ -23,7 +23,7 @@ static const char *read_value(enum key key, const char *value, struct limits *li
     case KEY_VERSION:
         if (!parse_number(value, &version))
             return "has a version that is not a number";
-        return version == HAMI_LIMITS_VERSION ? NULL : "is of a version that this libvgpu.so does not know";
+        return version == HAMI_LIMITS_VERSION ? NULL : "is of a version that is not known here";
     case KEY_GPU:
         return uuid_parse(value, &limits->gpu) ? NULL : "has a gpu that is not a UUID";
     case KEY_MEMORY:

@@ -16,8 +16,6 @@ from tests.native.sim.cgroups import cgroup, inside, remove
 from tests.native.sim.client import PRELUDE, environment, run, run_nvml, running
 
 MIB, GIB = 2**20, 2**30
-NO_LIMIT = 2**64 - 1
-
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="setting the driver's limits needs root")
 
 PROGRAM = """

@@ -72,7 +72,7 @@ def test_limits_of_a_mig_device_are_understood(programs: Path) -> None:
         ("", "has no version"),
         ("version 1\n", "has no gpu"),
         (f"version 1\ngpu {GPU}\n", "has no memory"),
-        (f"version 2\ngpu {GPU}\nmemory 7\n", "is of a version that this libvgpu.so does not know"),
+        (f"version 2\ngpu {GPU}\nmemory 7\n", "is of a version that is not known here"),
         (f"version one\ngpu {GPU}\nmemory 7\n", "has a version that is not a number"),
         (f"version 1\ngpu {GPU}0\nmemory 7\n", "has a gpu that is not a UUID"),
         (f"version 1\ngpu {GPU[:-1]}\nmemory 7\n", "has a gpu that is not a UUID"),

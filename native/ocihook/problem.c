@@ -1,0 +1,17 @@
+/* What went wrong, as one line for people: it ends in an Event of the pod. */
+#include "ocihook/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Texts of others are quoted in it: none of them may begin a new line. */
+bool problem_is(struct problem *problem, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    for (char *at = problem->text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            *at = ' ';
+    return false;
+}
