@@ -81,7 +81,15 @@ def test_two_gpus_of_one_uuid_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["create"], ["create", "x", "--speed", "9"], ["create", "x", "--cuda"], ["show"]]
+    "arguments",
+    [
+        ["create"],
+        ["create", "x", "--speed", "9"],
+        ["create", "x", "--cuda"],
+        ["show"],
+        ["watch", "x"],
+        ["watch", "x", "0"],
+    ],
 )
 def test_hami_sim_refuses_what_it_does_not_know(arguments: list[str], tmp_path: Path) -> None:
     done = subprocess.run([lib("sim/hami-sim"), *arguments], cwd=tmp_path, capture_output=True, text=True)

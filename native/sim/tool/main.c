@@ -1,9 +1,10 @@
-/* hami-sim: creates the state of a simulated machine, breaks its GPUs, and shows what runs on one. */
+/* hami-sim: creates the state of a simulated machine, breaks its GPUs, and shows what runs on them. */
 #include "sim/tool/tool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -15,6 +16,7 @@ static const struct {
      "KEY=VALUE,…"},
     {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
     {"show", tool_show, "STATE"},
+    {"watch", tool_watch, "STATE MS"},
 };
 
 int tool_fail(const char *format, ...) {
@@ -25,6 +27,18 @@ int tool_fail(const char *format, ...) {
     fputc('\n', stderr);
     va_end(arguments);
     return 1;
+}
+
+int tool_open(struct machine *machine, const char *path, bool *writable) {
+    *writable = access(path, W_OK) == 0;
+    switch (machine_open(machine, path, *writable)) {
+    case MACHINE_OK:
+        return 0;
+    case MACHINE_ABSENT:
+        return tool_fail("%s: cannot be opened", path);
+    default:
+        return tool_fail("%s: not the state of a simulated machine, or one of another version", path);
+    }
 }
 
 int main(int count, char **arguments) {

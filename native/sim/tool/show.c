@@ -7,7 +7,6 @@
 #include "sim/tool/tool.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* A name may hold anything but what ends a command line's value, so quotes and backslashes too. */
 static void print_string(const char *text) {
@@ -58,9 +57,9 @@ static bool print_gpu(const struct machine *machine, unsigned index, bool writab
     print_processes(machine, index);
     printf("], \"limits\": [");
     print_limits(machine, index);
-    printf("], \"times\": [");
+    printf("], ");
     bool printed = times_print(machine, index, writable);
-    printf("]}");
+    printf("}");
     return printed;
 }
 
@@ -68,15 +67,9 @@ int tool_show(int count, char **arguments) {
     if (count != 1)
         return tool_fail("show needs the path of the state file, and nothing else");
     struct machine machine;
-    bool writable = access(arguments[0], W_OK) == 0;
-    switch (machine_open(&machine, arguments[0], writable)) {
-    case MACHINE_OK:
-        break;
-    case MACHINE_ABSENT:
-        return tool_fail("%s: cannot be opened", arguments[0]);
-    default:
-        return tool_fail("%s: not the state of a simulated machine, or one of another version", arguments[0]);
-    }
+    bool writable;
+    if (tool_open(&machine, arguments[0], &writable) != 0)
+        return 1;
     const struct sim_state *state = machine.state;
     printf("{\"driver\": \"%s\", \"cuda\": \"%u.%u\", \"gpus\": [", state->driver_version, state->cuda_version / 1000,
            state->cuda_version % 1000 / 10);

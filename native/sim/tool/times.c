@@ -30,6 +30,7 @@ bool times_print(const struct machine *machine, unsigned gpu, bool writable) {
     struct list list = {""};
     if (schedule == NULL)
         return false;
+    printf("\"now_ns\": %llu, \"times\": [", (unsigned long long)schedule->now);
     engine_each_ended(machine, gpu, print_ended, &list);
     for (unsigned i = 0; i < schedule->count; i++) {
         const struct sim_sharer *sharer = &schedule->sharers[i];
@@ -38,6 +39,7 @@ bool times_print(const struct machine *machine, unsigned gpu, bool writable) {
         bool ended = !queues_owner(machine, sharer->queue, &pid);
         print_time(&list, ended ? atomic_load(&queue->pid) : pid, atomic_load(&queue->began), sharer->served, ended);
     }
+    printf("]");
     free(schedule);
     return true;
 }

@@ -4,9 +4,9 @@
 
 #include "sim/common/machine.h"
 
-/* Prints an object for each process, the ended ones first; false without memory. Where the machine's state may be
- * changed it is brought up to now first, so that the dead count no further; else they count up to when somebody last
- * did that. */
+/* Prints two members of an object: the instant for which times are told, and an object for each process, the ended ones
+ * first; false without memory. Where the machine's state may be changed it is brought up to now first, so that the dead
+ * count no further; else they count up to when somebody last did that. */
 bool times_print(const struct machine *machine, unsigned gpu, bool writable);
 
 #endif

@@ -2,9 +2,17 @@
 #ifndef HAMI_SIM_TOOL_H
 #define HAMI_SIM_TOOL_H
 
+#include "sim/common/machine.h"
+
+#include <stdbool.h>
+
 int tool_create(int count, char **arguments);
 int tool_fault(int count, char **arguments);
 int tool_show(int count, char **arguments);
+int tool_watch(int count, char **arguments);
+
+/* Opens the state of a machine, and says whether it may be changed. Returns 0, or 1 after it has told why not. */
+int tool_open(struct machine *machine, const char *path, bool *writable);
 
 /* Prints "hami-sim: " and the message to standard error; returns 1, the status to exit with. */
 __attribute__((format(printf, 1, 2))) int tool_fail(const char *format, ...);

@@ -84,7 +84,7 @@ class ProcessTime(msgspec.Struct, frozen=True):
 class GpuUsage(msgspec.Struct, frozen=True):
     """What is used of one GPU, in bytes and in time, and by whom; and how the driver limits cgroups on it.
 
-    Times are of the living and of the last 1,024 processes that ended.
+    Times are of the living and of the last 1,024 processes that ended, up to `now_ns` of the monotonic clock.
     """
 
     uuid: str
@@ -92,6 +92,7 @@ class GpuUsage(msgspec.Struct, frozen=True):
     used: int
     processes: list[ProcessUsage]
     limits: list[MemoryLimit]
+    now_ns: int
     times: list[ProcessTime]
 
 
