@@ -49,6 +49,7 @@ def test_spec_of_one_share() -> None:
     only = share(0, 1)
     spec = claim_spec([only], NODE)
     name = f"{CLAIM}-{only.share_id}"
+    uuid = only.gpu_uuid.removeprefix("GPU-")
     assert device_id(only) == f"hami-core-gpu.project-hami.io/share={name}"
     assert (spec["cdiVersion"], spec["kind"]) == ("0.5.0", "hami-core-gpu.project-hami.io/share")
     assert spec["containerEdits"] == NODE.common
@@ -76,6 +77,11 @@ def test_spec_of_one_share() -> None:
             "hostPath": f"/elsewhere/shares/{name}/region",
             "containerPath": f"/run/hami-dra/shares/{name}/region",
             "options": ["rw", "nosuid", "nodev", "noexec", "rbind", "rprivate"],
+        },
+        {
+            "hostPath": f"/elsewhere/turns/{uuid}",
+            "containerPath": f"/run/hami-dra/turns/{uuid}",
+            "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
         },
     ]
 

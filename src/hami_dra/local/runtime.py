@@ -6,6 +6,7 @@ a place that the loader or libvgpu.so looks at is named to them by its host path
     /etc/ld.so.preload        LD_PRELOAD
     driver libraries          LD_LIBRARY_PATH
     /run/hami-dra/shares/*    HAMI_DRA_SHARES (a folder of links)
+    /run/hami-dra/turns/*     the folder `turns` beside that
 
 Device nodes and hooks are left out: the process already sees the host's.
 """
@@ -16,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 _PRELOAD = PurePosixPath("/etc/ld.so.preload")
-_SHARES = PurePosixPath("/run/hami-dra/shares")
+_RUN = PurePosixPath("/run/hami-dra")
 
 
 class RuntimeSetupError(Exception):
@@ -58,7 +59,8 @@ def local_environment(devices: Sequence[str], *, cdi_dir: Path, scratch: Path) -
     environment = dict(entry.split("=", 1) for entry in edits.env)
     environment["LD_PRELOAD"] = ":".join(map(str, _preloaded(mounts)))
     environment["LD_LIBRARY_PATH"] = ":".join(_library_folders(mounts))
-    environment["HAMI_DRA_SHARES"] = str(_link_shares(mounts, scratch))
+    _link_run(mounts, scratch)
+    environment["HAMI_DRA_SHARES"] = str(scratch / "shares")
     return environment
 
 
@@ -96,8 +98,10 @@ def _library_folders(mounts: Mapping[PurePosixPath, Path]) -> Iterable[str]:
     return dict.fromkeys(str(path.parent) for path in libraries)
 
 
-def _link_shares(mounts: Mapping[PurePosixPath, Path], scratch: Path) -> Path:
+def _link_run(mounts: Mapping[PurePosixPath, Path], scratch: Path) -> None:
+    """Lay out in `scratch` what containers have in /run/hami-dra: shares, and the turns of their GPUs."""
+    (scratch / "shares").mkdir()
     for target, host in mounts.items():
-        if target.parent == _SHARES:
-            (scratch / target.name).symlink_to(host)
-    return scratch
+        if target.parent.parent == _RUN:
+            (scratch / target.parent.name).mkdir(exist_ok=True)
+            (scratch / target.parent.name / target.name).symlink_to(host)

@@ -7,14 +7,16 @@ from types import MappingProxyType
 from typing import Any
 
 from .folder import METADATA_FILE, REGION_FILE
-from .names import DRIVER_NAME
+from .names import DRIVER_NAME, TURNS_FOLDER
 from .share import ComputePolicy, Priority, Share
+from .turns import turns_name
 
 KIND = f"{DRIVER_NAME}/share"
 
 LIBRARY_IN_CONTAINER = "/usr/local/vgpu/libvgpu.so"
 PRELOAD_IN_CONTAINER = "/etc/ld.so.preload"
 SHARES_IN_CONTAINER = "/run/hami-dra/shares"
+TURNS_IN_CONTAINER = f"/run/hami-dra/{TURNS_FOLDER}"
 ALL_SHARES_IN_CONTAINER = "/run/hami-dra/node/shares"  # elsewhere, so that libvgpu.so takes nobody's share for its own
 
 Edits = Mapping[str, Any]
@@ -104,6 +106,7 @@ def _limited_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Ed
     """The library, and the share that it is to obey. Two shares in a container mount the library twice at one place."""
     folder = node.shares / share.name
     in_container = f"{SHARES_IN_CONTAINER}/{share.name}"
+    turns = turns_name(share.gpu_uuid)
     return {
         "env": [
             # Where an upstream libvgpu.so keeps its own region. Ours has none: a share's folder holds it.
@@ -118,6 +121,7 @@ def _limited_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Ed
             _mount(node.preload, PRELOAD_IN_CONTAINER, _READ_ONLY),
             _mount(folder, in_container, _READ_ONLY),
             _mount(folder / REGION_FILE, f"{in_container}/{REGION_FILE}", _WRITABLE),
+            _mount(node.shares.parent / TURNS_FOLDER / turns, f"{TURNS_IN_CONTAINER}/{turns}", _READ_ONLY),
         ],
     }
 

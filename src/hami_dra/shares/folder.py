@@ -12,6 +12,7 @@ from . import region
 from .files import names_in, remove_tree, remove_unfinished, replace_file
 from .limits import Limits
 from .share import Share
+from .turns import ensure_turns
 
 LIMITS_FILE = "limits"
 REGION_FILE = "region"
@@ -55,6 +56,8 @@ class ShareFolders:
         One without limits has no file for libvgpu.so. The region of a share in use stays as it is. Raises
         DamagedRegionError, and OSError.
         """
+        if share.access == "limited":
+            ensure_turns(self.root, share.gpu_uuid)
         if self.path(share).is_dir():
             self._mend(share, metadata)
         else:
