@@ -131,6 +131,8 @@ typedef enum CUlimit {
 #define CU_STREAM_DEFAULT      0x0u
 #define CU_STREAM_NON_BLOCKING 0x1u
 
+#define CU_EVENT_DEFAULT 0x0u
+
 #define CU_EVENT_BLOCKING_SYNC  0x1u
 #define CU_EVENT_DISABLE_TIMING 0x2u
 #define CU_EVENT_INTERPROCESS   0x4u

@@ -16,14 +16,22 @@
 #define HAMI_REGION_FILE "region"
 
 /*
+ * Beside the folder of shares, for each GPU that has some, a folder with three empty files: `turn`, `next`, `urgent`.
+ * All containers with a share of the GPU have it at the same path, read-only, and lock the files by flock(2):
+ * core/turn.h.
+ */
+#define HAMI_TURNS_DIR                                                                                                 \
+    "../turns" /* seen from the folder of shares; in there, a folder per UUID, without GPU- or MIG- */
+
+/*
  * `limits` is text, one `key value` per line:
  *
  *   version 1
  *   gpu GPU-8f0f...      UUID of the GPU
  *   memory 4294967296    bytes
  *   cores 30             percent of the GPU's time, 1 to 100
- *   policy hard          how cores are held: hard, work-conserving or off
- *   priority low         whose work goes first on the GPU: high or low
+ *   policy hard          how cores are held: hard, work-conserving (idle time may be used) or off
+ *   priority low         whether the share's turns on the GPU go before those of others (high) or not (low)
  *
  * Each key stands exactly once; only `priority` may be missing, from an earlier plugin's file, and then is low. A
  * reader refuses a version that it does not know and ignores keys that it does not know, so that a newer plugin can
@@ -86,12 +94,19 @@ struct hami_slot {
     uint32_t reserved;
 };
 
+/* What the share's processes have had of the GPU's time: core/budget.h. Both numbers are changed by all of them. */
+struct hami_compute {
+    _Alignas(64) uint64_t paid_until; /* ns of CLOCK_MONOTONIC */
+    uint64_t used;                    /* ns, since the region was made */
+};
+
 struct hami_region {
     uint64_t magic;
     uint32_t abi;
     uint32_t slot_count;
     uint64_t limits_generation; /* raised by the plugin after it has replaced `limits` */
     _Alignas(64) struct hami_ledger ledger;
+    struct hami_compute compute; /* 0 in regions from before it was there */
     _Alignas(4096) struct hami_slot slots[HAMI_REGION_SLOTS];
 };
 

@@ -4,6 +4,7 @@
  * How much a context takes, or a limit that is set, the driver alone knows. So it is made first, and undone if it does
  * not fit.
  */
+#include "core/compute.h"
 #include "core/devices.h"
 #include "core/driver.h"
 #include "core/memory.h"
@@ -82,25 +83,31 @@ static CUresult released(CUresult result, CUdevice device) {
 }
 
 CUresult cuCtxDestroy(CUcontext context) {
+    compute_drop_contexts();
     return destroyed(DRIVER(cuCtxDestroy)(context));
 }
 
 CUresult cuCtxDestroy_v2(CUcontext context) {
+    compute_drop_contexts();
     return destroyed(DRIVER(cuCtxDestroy_v2)(context));
 }
 
 CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
+    compute_drop_contexts();
     return released(DRIVER(cuDevicePrimaryCtxRelease)(device), device);
 }
 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
+    compute_drop_contexts();
     return released(DRIVER(cuDevicePrimaryCtxRelease_v2)(device), device);
 }
 
 CUresult cuDevicePrimaryCtxReset(CUdevice device) {
+    compute_drop_contexts();
     return destroyed(DRIVER(cuDevicePrimaryCtxReset)(device));
 }
 
 CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
+    compute_drop_contexts();
     return destroyed(DRIVER(cuDevicePrimaryCtxReset_v2)(device));
 }

@@ -6,6 +6,7 @@
  * the sum of all nodes is reserved before, if it fits. If not, the graph is uploaded, which takes the memory and runs
  * nothing: if what the driver has reserved then fits, the graph is launched.
  */
+#include "core/compute.h"
 #include "core/driver.h"
 #include "core/graphs.h"
 
@@ -48,7 +49,8 @@ static CUresult upload(cuGraphUpload_fn *driver, CUgraphExec exec, CUstream stre
 }
 
 /* A launch cannot be taken back: what the driver takes in it beyond all reckoning counts as far as there is room. */
-static CUresult launch(cuGraphLaunch_fn *driver, cuGraphUpload_fn *upload_first, CUgraphExec exec, CUstream stream) {
+static CUresult launch_allocating(cuGraphLaunch_fn *driver, cuGraphUpload_fn *upload_first, CUgraphExec exec,
+                                  CUstream stream) {
     struct demands demands;
     if (!graph_demands(exec, &demands))
         return driver(exec, stream);
@@ -61,6 +63,13 @@ static CUresult launch(cuGraphLaunch_fn *driver, cuGraphUpload_fn *upload_first,
     return result;
 }
 
+/* What it takes of the GPU's time is learnt as of a kernel. `paced` is the stream that all know by that name. */
+static CUresult launch(cuGraphLaunch_fn *driver, cuGraphUpload_fn *upload_first, CUgraphExec exec, CUstream stream,
+                       CUstream paced) {
+    struct pass pass = compute_admit(exec, 0, paced);
+    return compute_admitted(pass, launch_allocating(driver, upload_first, exec, stream));
+}
+
 CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {
     return upload(DRIVER(cuGraphUpload), exec, stream);
 }
@@ -70,11 +79,12 @@ CUresult cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream) {
 }
 
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
-    return launch(DRIVER(cuGraphLaunch), DRIVER(cuGraphUpload), exec, stream);
+    return launch(DRIVER(cuGraphLaunch), DRIVER(cuGraphUpload), exec, stream, stream);
 }
 
 CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
-    return launch(DRIVER(cuGraphLaunch_ptsz), DRIVER(cuGraphUpload_ptsz), exec, stream);
+    CUstream paced = stream != NULL ? stream : CU_STREAM_PER_THREAD;
+    return launch(DRIVER(cuGraphLaunch_ptsz), DRIVER(cuGraphUpload_ptsz), exec, stream, paced);
 }
 
 /* It may have been uploaded at once. */

@@ -1,4 +1,5 @@
 /* Ends of contexts other than cuCtxDestroy: of a green one, and with the last reference to one. */
+#include "core/compute.h"
 #include "core/driver.h"
 #include "core/memory.h"
 
@@ -9,10 +10,12 @@ static CUresult ended(CUresult result) {
 }
 
 CUresult cuGreenCtxDestroy(CUgreenCtx context) {
+    compute_drop_contexts();
     return ended(DRIVER(cuGreenCtxDestroy)(context));
 }
 
 /* Whether it was the last reference, the driver's answers about memory tell. */
 CUresult cuCtxDetach(CUcontext context) {
+    compute_drop_contexts();
     return ended(DRIVER(cuCtxDetach)(context));
 }

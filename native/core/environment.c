@@ -2,7 +2,8 @@
  * HAMi-core's environment contract: limits by variables, for containers without share folders.
  *
  * CUDA_DEVICE_MEMORY_LIMIT_<i> is for the container's i-th GPU, CUDA_DEVICE_MEMORY_LIMIT for those without one of their
- * own. The i-th is the i-th in NVML's order, which nothing that a process sets can change; CUDA's order can be.
+ * own, and so is CUDA_DEVICE_SM_LIMIT for percent of the GPU's time. The i-th is the i-th in NVML's order, which
+ * nothing that a process sets can change; CUDA's order can be.
  */
 #include "core/environment.h"
 
@@ -14,10 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_VARIABLE "CUDA_DEVICE_MEMORY_LIMIT"
-#define CACHE_VARIABLE "CUDA_DEVICE_MEMORY_SHARED_CACHE"
-#define DEFAULT_CACHE  "/tmp/cudevshr.cache"
-#define NVML_UUID_SIZE 96
+#define MEMORY_VARIABLE   "CUDA_DEVICE_MEMORY_LIMIT"
+#define CORES_VARIABLE    "CUDA_DEVICE_SM_LIMIT"
+#define CACHE_VARIABLE    "CUDA_DEVICE_MEMORY_SHARED_CACHE"
+#define POLICY_VARIABLE   "GPU_CORE_UTILIZATION_POLICY"
+#define PRIORITY_VARIABLE "CUDA_TASK_PRIORITY"
+#define DEFAULT_CACHE     "/tmp/cudevshr.cache"
+#define NVML_UUID_SIZE    96
+#define NAME_SIZE         64
+
+#define WHOLE     100       /* percent */
+#define NO_MEMORY INT64_MAX /* bytes: a limit that no GPU reaches */
 
 extern char **environ;
 
@@ -29,28 +37,63 @@ static bool is_suffix(const char *suffix, size_t length) {
     return length == 0 || digits;
 }
 
-/* Whether there are limits. One whose name is misspelt might be of any GPU. */
-static bool any_limit(bool *misspelt) {
+static bool begins_with(const char *text, const char *beginning) {
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* Whether there are limits of that name. One that is misspelt might be of any GPU. */
+static bool any_limit(const char *name, bool *misspelt) {
     bool any = false;
-    *misspelt = false;
     for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
-        const char *suffix = *variable + strlen(LIMIT_VARIABLE);
-        if (strncmp(*variable, LIMIT_VARIABLE, strlen(LIMIT_VARIABLE)) != 0)
+        const char *suffix = *variable + strlen(name);
+        if (!begins_with(*variable, name))
             continue;
         any = true;
         if (!is_suffix(suffix, strcspn(suffix, "="))) {
-            log_line(LOG_ERROR, "%s: not %s or %s_<i>; GPUs are closed", *variable, LIMIT_VARIABLE, LIMIT_VARIABLE);
+            log_line(LOG_ERROR, "%s: not %s or %s_<i>; GPUs are closed", *variable, name, name);
             *misspelt = true;
         }
     }
     return any;
 }
 
-static const char *variable_of(unsigned int index, char *name, size_t size) {
-    snprintf(name, size, "%s_%u", LIMIT_VARIABLE, index);
+/* The value for a GPU, and the name of the variable that has it. */
+static const char *value_for(unsigned int index, const char *base, char name[NAME_SIZE]) {
+    snprintf(name, NAME_SIZE, "%s_%u", base, index);
     if (getenv(name) == NULL)
-        snprintf(name, size, "%s", LIMIT_VARIABLE);
+        snprintf(name, NAME_SIZE, "%s", base);
     return getenv(name);
+}
+
+static bool read_memory(unsigned int index, uint64_t *bytes) {
+    char name[NAME_SIZE];
+    const char *value = value_for(index, MEMORY_VARIABLE, name);
+    *bytes = 0;
+    if (value != NULL && !parse_bytes(value, bytes)) {
+        log_line(LOG_ERROR, "%s=%s is not a number of bytes like 4096m or 4Gi; GPU %u is closed", name, value, index);
+        return false;
+    }
+    if (*bytes == 0)
+        *bytes = NO_MEMORY;
+    return true;
+}
+
+static bool read_cores(unsigned int index, uint64_t *percent) {
+    char name[NAME_SIZE];
+    const char *value = value_for(index, CORES_VARIABLE, name);
+    *percent = 0;
+    if (value != NULL && !parse_number(value, percent)) {
+        log_line(LOG_ERROR, "%s=%s is not a number of percent; GPU %u is closed", name, value, index);
+        return false;
+    }
+    if (*percent == 0 || *percent > WHOLE)
+        *percent = WHOLE;
+    return true;
+}
+
+static bool is_set_to(const char *variable, const char *value) {
+    const char *set = getenv(variable);
+    return set != NULL && strcmp(set, value) == 0;
 }
 
 /* One region per GPU, beside the file that HAMi-core would keep for all. */
@@ -67,28 +110,44 @@ static char *region_path(const struct uuid *uuid) {
     return path;
 }
 
-static bool add_share(struct inventory *inventory, const struct uuid *uuid, uint64_t bytes) {
-    char *path = region_path(uuid);
+static bool add_share(struct inventory *inventory, const struct limits *limits) {
+    char *path = region_path(&limits->gpu);
     struct share *share = path != NULL ? share_new(NULL, path) : NULL;
     if (share == NULL) {
         free(path);
         return false;
     }
-    share->limits = (struct limits){.gpu = *uuid, .memory = bytes};
+    share->limits = *limits;
     return inventory_add_share(inventory, share);
 }
 
+/* Turns on the GPU are taken by those who share its region. */
+static bool give_turns(struct inventory *inventory, const struct uuid *uuid) {
+    struct gpu *gpu = inventory->gpus;
+    while (!uuid_equal(&gpu->uuid, uuid))
+        gpu = gpu->next;
+    size_t size = strlen(gpu->shares->region.path) + sizeof ".";
+    gpu->turns = malloc(size);
+    gpu->makes_turns = true;
+    if (gpu->turns != NULL)
+        snprintf(gpu->turns, size, "%s.", gpu->shares->region.path);
+    return gpu->turns != NULL;
+}
+
 static bool limit_gpu(struct inventory *inventory, unsigned int index, const struct uuid *uuid) {
-    char name[sizeof LIMIT_VARIABLE + 16];
-    const char *value = variable_of(index, name, sizeof name);
-    if (value == NULL)
-        return true;
-    uint64_t bytes;
-    if (!parse_bytes(value, &bytes)) {
-        log_line(LOG_ERROR, "%s=%s is not a number of bytes like 4096m or 4Gi; GPU %u is closed", name, value, index);
+    uint64_t memory, cores;
+    if (!read_memory(index, &memory) || !read_cores(index, &cores))
         return inventory_add_gpu(inventory, uuid);
-    }
-    return bytes == 0 || add_share(inventory, uuid, bytes);
+    if (memory == NO_MEMORY && cores == WHOLE)
+        return true;
+    struct limits limits = {
+        .gpu = *uuid,
+        .memory = memory,
+        .cores = (unsigned)cores,
+        .policy = is_set_to(POLICY_VARIABLE, "DISABLE") ? POLICY_OFF : POLICY_HARD,
+        .urgent = is_set_to(PRIORITY_VARIABLE, "0"),
+    };
+    return add_share(inventory, &limits) && give_turns(inventory, uuid);
 }
 
 static bool limit_all_gpus(struct inventory *inventory) {
@@ -108,7 +167,9 @@ static bool limit_all_gpus(struct inventory *inventory) {
 }
 
 void environment_read(struct inventory *inventory) {
-    if (!any_limit(&inventory->closed) || inventory->closed)
+    bool any = any_limit(MEMORY_VARIABLE, &inventory->closed);
+    any |= any_limit(CORES_VARIABLE, &inventory->closed);
+    if (!any || inventory->closed)
         return;
     bool understood = driver_load(LIBRARY_NVML) && DRIVER(nvmlInit_v2)() == NVML_SUCCESS;
     if (understood) {
@@ -116,7 +177,7 @@ void environment_read(struct inventory *inventory) {
         DRIVER(nvmlShutdown)();
     }
     if (!understood) {
-        log_line(LOG_ERROR, "%s: NVML does not tell which GPU is which; GPUs are closed", LIMIT_VARIABLE);
+        log_line(LOG_ERROR, "limits: NVML does not tell which GPU is which; GPUs are closed");
         inventory->closed = true;
     }
 }

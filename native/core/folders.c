@@ -63,6 +63,17 @@ static bool read_folders(struct inventory *inventory, DIR *directory, const char
     return any;
 }
 
+/* Where the plugin has made none, or there is no memory to say where, turns are not given. */
+static void find_turns(struct inventory *inventory, const char *parent) {
+    for (struct gpu *gpu = inventory->gpus; gpu != NULL; gpu = gpu->next) {
+        char uuid[UUID_TEXT_SIZE];
+        uuid_format(&gpu->uuid, uuid);
+        char path[sizeof HAMI_TURNS_DIR + sizeof uuid + 2];
+        snprintf(path, sizeof path, "%s/%s/", HAMI_TURNS_DIR, uuid + strlen("GPU-"));
+        gpu->turns = join(parent, path);
+    }
+}
+
 static bool read_parent(struct inventory *inventory, const char *parent) {
     DIR *directory = opendir(parent);
     if (directory == NULL) {
@@ -71,6 +82,7 @@ static bool read_parent(struct inventory *inventory, const char *parent) {
         return true;
     }
     bool any = read_folders(inventory, directory, parent);
+    find_turns(inventory, parent);
     closedir(directory);
     return any;
 }

@@ -6,11 +6,16 @@
 
 #include <stdatomic.h>
 
+struct compute;
+
 struct gpu {
     struct uuid uuid;
-    struct share *shares; /* by path; none: the GPU is closed, nothing can be had of it */
-    struct lock turn;     /* between threads, as share_turn_begin is between processes */
-    atomic_bool counted;  /* the contexts that this process has on it */
+    char *turns;      /* what the paths of the files begin with by which turns on it are given; NULL: none */
+    bool makes_turns; /* the environment contract has no plugin that made them */
+    _Atomic(struct compute *) compute; /* core/compute.h; NULL before the first launch */
+    struct share *shares;              /* by path; none: the GPU is closed, nothing can be had of it */
+    struct lock turn;                  /* between threads, as share_turn_begin is between processes */
+    atomic_bool counted;               /* the contexts that this process has on it */
     struct gpu *next;
 };
 

@@ -1,6 +1,7 @@
 /* Which GPUs of this container are limited, found out when CUDA or NVML is first used. */
 #include "core/inventory.h"
 
+#include "core/compute.h"
 #include "core/environment.h"
 #include "core/folders.h"
 #include "core/fork.h"
@@ -84,6 +85,8 @@ struct gpu *inventory_closed_gpu(void) {
 
 void inventory_forget(void) {
     lock_release(&building);
-    for (struct gpu *gpu = inventory.gpus; gpu != NULL; gpu = gpu->next)
+    for (struct gpu *gpu = inventory.gpus; gpu != NULL; gpu = gpu->next) {
+        compute_forget(gpu);
         gpu_forget(gpu);
+    }
 }

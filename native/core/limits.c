@@ -10,12 +10,29 @@
 
 #define LIMITS_SIZE 4096 /* bytes, far more than any version needs */
 #define LINE_SIZE   256
+#define WHOLE       100 /* percent */
 
-enum key { KEY_VERSION, KEY_GPU, KEY_MEMORY, KEY_COUNT };
+enum key { KEY_VERSION, KEY_GPU, KEY_MEMORY, KEY_CORES, KEY_POLICY, KEY_PRIORITY, KEY_COUNT };
 
-static const char *const key_names[KEY_COUNT] = {"version", "gpu", "memory"};
+static const char *const key_names[KEY_COUNT] = {"version", "gpu", "memory", "cores", "policy", "priority"};
 
+/* What must be there. Without the others a share has all of the GPU's time. */
 static const char *const missing[KEY_COUNT] = {"has no version", "has no gpu", "has no memory"};
+
+static bool read_cores(const char *value, struct limits *limits) {
+    uint64_t cores;
+    if (!parse_number(value, &cores) || cores > WHOLE)
+        return false;
+    limits->cores = cores != 0 ? (unsigned)cores : WHOLE;
+    return true;
+}
+
+/* A newer plugin's policy is held like the strictest of ours. */
+static enum policy read_policy(const char *value) {
+    if (strcmp(value, "off") == 0)
+        return POLICY_OFF;
+    return strcmp(value, "work-conserving") == 0 ? POLICY_WORK_CONSERVING : POLICY_HARD;
+}
 
 static const char *read_value(enum key key, const char *value, struct limits *limits) {
     uint64_t version;
@@ -28,6 +45,14 @@ static const char *read_value(enum key key, const char *value, struct limits *li
         return uuid_parse(value, &limits->gpu) ? NULL : "has a gpu that is not a UUID";
     case KEY_MEMORY:
         return parse_number(value, &limits->memory) ? NULL : "has a memory that is not a number of bytes";
+    case KEY_CORES:
+        return read_cores(value, limits) ? NULL : "has cores that are not a number from 0 to 100";
+    case KEY_POLICY:
+        limits->policy = read_policy(value);
+        return NULL;
+    case KEY_PRIORITY:
+        limits->urgent = strcmp(value, "high") == 0;
+        return NULL;
     default:
         return NULL;
     }
@@ -52,6 +77,7 @@ static const char *read_line(char *line, struct limits *limits, bool seen[KEY_CO
 
 const char *limits_parse(const char *text, struct limits *limits) {
     bool seen[KEY_COUNT] = {false};
+    *limits = (struct limits){.cores = WHOLE};
     while (*text != '\0') {
         char line[LINE_SIZE];
         const char *end = strchr(text, '\n');
@@ -67,7 +93,7 @@ const char *limits_parse(const char *text, struct limits *limits) {
         text = end + 1;
     }
     for (int key = 0; key < KEY_COUNT; key++)
-        if (!seen[key])
+        if (!seen[key] && missing[key] != NULL)
             return missing[key];
     return NULL;
 }

@@ -4,11 +4,22 @@
 
 #include "core/uuid.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* How a share is held to its part of the GPU's time. */
+enum policy {
+    POLICY_HARD,
+    POLICY_WORK_CONSERVING, /* what nobody else wants may be used */
+    POLICY_OFF,
+};
 
 struct limits {
     struct uuid gpu;
     uint64_t memory; /* bytes */
+    unsigned cores;  /* percent of the GPU's time, 1 to 100 */
+    enum policy policy;
+    bool urgent; /* its turns on the GPU go before others' */
 };
 
 /* Each returns NULL, or what is wrong. */

@@ -123,6 +123,22 @@ struct share_memory share_look(struct share *share) {
     return memory;
 }
 
+struct share_time share_time(struct share *share) {
+    lock_take(&share->lock);
+    bool usable = region_open(&share->region) && refresh(share);
+    struct hami_region *map = share->region.map;
+    struct share_time time = {
+        .cores = share->limits.cores,
+        .policy = share->limits.policy,
+        .urgent = share->limits.urgent,
+        .account = map != NULL ? &map->compute : &share->own_account,
+        .generation = usable && share->limits_path != NULL ? &map->limits_generation : NULL,
+        .seen = share->limits_generation,
+    };
+    lock_release(&share->lock);
+    return time;
+}
+
 void share_forget(struct share *share) {
     region_forget(&share->region);
     lock_release(&share->lock);

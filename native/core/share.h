@@ -14,7 +14,8 @@ struct share {
     char *limits_path;          /* NULL: the limit came from the environment and cannot change */
     uint64_t limits_generation; /* of the region, when `limits` was read */
     struct region region;
-    uint64_t swept; /* when a look at its memory last swept the region, in ns */
+    struct hami_compute own_account; /* stands in for that of a broken region */
+    uint64_t swept;                  /* when a look at its memory last swept the region, in ns */
     struct lock lock;
     struct share *next; /* on the same GPU */
 };
@@ -22,6 +23,15 @@ struct share {
 struct share_memory {
     uint64_t limit; /* bytes */
     uint64_t used;  /* bytes, by all processes of the share */
+};
+
+struct share_time {
+    unsigned cores; /* percent, 1 to 100 */
+    enum policy policy;
+    bool urgent;
+    struct hami_compute *account;
+    const uint64_t *generation; /* another number when the plugin has changed the share; NULL where it cannot */
+    uint64_t seen;              /* the number when it was read */
 };
 
 /* A share without limits yet. limits_path may be NULL; the strings become the share's. NULL without memory. */
@@ -45,6 +55,10 @@ void share_turn_end(struct share *share);
 
 /* A broken share has nothing free. */
 struct share_memory share_look(struct share *share);
+
+/* What it grants of the GPU's time. The account is the process's own where the share is broken: there is no telling
+ * what the others use. */
+struct share_time share_time(struct share *share);
 
 /* In a forked child: the next use takes a slot of its own. */
 void share_forget(struct share *share);

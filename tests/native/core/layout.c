@@ -14,7 +14,10 @@ int main(void) {
     FIELD(hami_region, slot_count);
     FIELD(hami_region, limits_generation);
     FIELD(hami_region, ledger);
+    FIELD(hami_region, compute);
     FIELD(hami_region, slots);
+    FIELD(hami_compute, paid_until);
+    FIELD(hami_compute, used);
     SIZE(hami_ledger);
     FIELD(hami_ledger, used);
     FIELD(hami_ledger, op);

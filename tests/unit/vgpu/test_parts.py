@@ -130,6 +130,8 @@ def test_the_python_reader_has_the_layout_of_the_c_one(programs: Path) -> None:
     assert (layout["magic"], layout["abi"], layout["slots"]) == (region.MAGIC, region.ABI, region.SLOTS)
     assert layout["hami_region"] == region.SIZE
     assert layout["hami_region.limits_generation"] == region.GENERATION_OFFSET
+    assert layout["hami_region.compute"] == region.COMPUTE_OFFSET
+    assert [layout[f"hami_compute.{field}"] for field in ("paid_until", "used")] == [0, 8]
     assert layout["hami_region.slots"] == region.SLOTS_OFFSET
     assert layout["hami_slot"] == region.SLOT.size
     fields = ("seq", "done", "landed", "delta", "used", "pid_namespace", "pid", "reserved")

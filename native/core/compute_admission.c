@@ -1,0 +1,208 @@
+/* Holds this process to its share of a GPU's time: what a launch goes through that is not simply admitted. */
+#include "core/compute.h"
+
+#include "core/clock.h"
+#include "core/driver.h"
+#include "core/futex.h"
+
+/* Unfinished work of this process on the GPU: a turn ends no later than that after it should, and while the next
+ * launches are made the GPU does not run dry. */
+#define IN_FLIGHT_NS    4000000
+#define IN_FLIGHT_MARKS 2
+
+/* What a stream's launches may take before one asks again. */
+#define ALLOWANCE_NS 1000000
+
+/* After that a launch goes on without a turn, and without work having ended that was to end first. */
+#define PATIENCE_NS UINT64_C(1000000000)
+#define STALLED_NS  UINT64_C(200000000)
+#define MOST_STALLS 16
+
+/* How often one looks that waits for the GPU, and for changes that nobody tells of. */
+#define SHORTEST_WAIT_NS 50000
+#define LONGEST_WAIT_NS  50000000
+
+static uint64_t clamp(int64_t value, int64_t least, int64_t most) {
+    return (uint64_t)(value < least ? least : value > most ? most : value);
+}
+
+static bool is_capturing(CUstream stream) {
+    CUstreamCaptureStatus status;
+    CUresult result = DRIVER(cuStreamIsCapturing)(stream, &status);
+    return result == CUDA_SUCCESS ? status != CU_STREAM_CAPTURE_STATUS_NONE : result != CUDA_ERROR_NOT_FOUND;
+}
+
+static bool has_turn(const struct compute *compute, uint64_t now) {
+    bool out_of_patience = compute->blocked_since != 0 && now - compute->blocked_since > PATIENCE_NS;
+    return compute->state == TURN_OURS || compute->alone || out_of_patience;
+}
+
+static int64_t left_beyond_flight(const struct compute *compute, uint64_t now) {
+    return compute_left(compute, now) - (int64_t)lanes_in_flight(&compute->lanes, &compute->costs).ns;
+}
+
+static bool has_time(const struct compute *compute, uint64_t now) {
+    return (compute->state == TURN_OURS && compute->entitled) || left_beyond_flight(compute, now) > 0 ||
+           compute_may_borrow(compute);
+}
+
+/* Takes the turn at once where it can be had; else the thread gets it. */
+static void want_turn(struct compute *compute, uint64_t now) {
+    if (compute->state != TURN_FREE || compute->alone)
+        return;
+    compute_begin_wanting(compute, now);
+    bool may_begin = compute_left(compute, now) >= compute_wanted(compute) || compute_may_borrow(compute);
+    if (may_begin && turn_try(&compute->turn, compute->urgent))
+        compute_begin_turn(compute, now);
+    else
+        compute->state = TURN_WANTED;
+    if (compute_call_thread(compute))
+        return;
+    if (compute->state == TURN_OURS)
+        turn_end(&compute->turn);
+    compute->state = TURN_FREE;
+    compute->alone = true;
+}
+
+static void wait_for_news(struct compute *compute, uint64_t ns) {
+    uint32_t seen = atomic_load(&compute->news);
+    compute->waiting++;
+    lock_release(&compute->lock);
+    futex_wait(&compute->news, seen, ns);
+    lock_take(&compute->lock);
+    compute->waiting--;
+}
+
+/* Whether what is measured now is this process's own: it has the GPU alone, and had it before. */
+static bool is_undisturbed(const struct compute *compute) {
+    return compute->state == TURN_OURS && compute->turn.opened && !compute->first;
+}
+
+/* The turn is over, or not there yet. */
+static void wait_for_turn(struct compute *compute, struct lane *lane, CUstream stream, uint64_t now) {
+    if (compute->state == TURN_OURS) {
+        compute->exhausted = true;
+        compute_end_turn(compute);
+        compute_call_thread(compute);
+    }
+    if (lane != NULL)
+        lane_mark_here(lane, stream, is_undisturbed(compute));
+    wait_for_news(compute, clamp((int64_t)compute_wait(compute, now, 1), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
+}
+
+/* How much more would be launched while something of unknown cost runs, nobody could tell. */
+static bool is_full(const struct lane *lane, const struct flight *flight) {
+    return lane != NULL && (lane->count == LANE_MARKS || flight->unknown ||
+                            (flight->marks >= IN_FLIGHT_MARKS && flight->ns >= IN_FLIGHT_NS));
+}
+
+/* Work that does not even begin may be waiting for what the program does after more launches: it may make one, and if
+ * that does not help twice as many. Work that runs on and on will hardly be: the next launch waits twice as long. */
+static void lose_patience(struct compute *compute, uint64_t now, uint64_t in_flight) {
+    uint64_t waited = now - compute->progressed;
+    if (waited <= STALLED_NS + 2 * in_flight)
+        return;
+    bool runs = lanes_run(&compute->lanes);
+    if (runs && waited <= STALLED_NS << compute->stalls)
+        return;
+    compute->progressed = now;
+    compute->indulgence = runs ? 1 : 1u << compute->stalls;
+    compute->stalls += compute->stalls < MOST_STALLS;
+}
+
+static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_flight) {
+    if (compute->indulgence == 0)
+        lose_patience(compute, now, in_flight);
+    if (compute->indulgence == 0)
+        return false;
+    compute->indulgence--;
+    return true;
+}
+
+/* True where the stream has room for another launch, or does not get on without it. */
+static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now) {
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
+    if (!is_full(lane, &flight) || is_indulged(compute, now, flight.ns))
+        return true;
+    int64_t until_next = (int64_t)(flight.ns / flight.marks) - (int64_t)(now - compute->progressed);
+    wait_for_news(compute, clamp(until_next, SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
+    return false;
+}
+
+/* Waits until a launch may be made. Returns its lane, NULL if there is none or the GPU's time is no longer limited. */
+static struct lane *wait_for_admission(struct compute *compute, CUstream stream) {
+    struct lane *lane = lanes_get(&compute->lanes, stream);
+    for (;;) {
+        uint64_t now = clock_ns();
+        compute_collect(compute, now);
+        compute_refresh(compute);
+        if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
+            return NULL;
+        want_turn(compute, now);
+        if (!has_turn(compute, now) || !has_time(compute, now))
+            wait_for_turn(compute, lane, stream, now);
+        else if (has_room(compute, lane, now))
+            return lane;
+    }
+}
+
+static bool begin_mark(struct compute *compute, struct lane *lane, CUstream stream, uint64_t name) {
+    if (lanes_in_flight(&compute->lanes, &compute->costs).marks == 0)
+        compute_charge(compute, clock_ns(), lanes_begin(&compute->lanes, lane, stream));
+    return lane_mark_begin(lane, stream, name);
+}
+
+static struct pass admit(struct compute *compute, CUstream stream, uint64_t name) {
+    struct pass pass = {0};
+    lock_take(&compute->lock);
+    struct lane *lane = wait_for_admission(compute, stream);
+    if (lane != NULL && begin_mark(compute, lane, stream, name))
+        pass = (struct pass){compute, lane, stream};
+    else if (lane != NULL)
+        lane_add(lane, &compute->costs, name);
+    lock_release(&compute->lock);
+    return pass;
+}
+
+/* What is captured does not run, and its stream takes no events of ours. */
+static void forget_captured(struct compute *compute, CUstream stream) {
+    lock_take(&compute->lock);
+    lanes_forget_tail(&compute->lanes, stream);
+    lock_release(&compute->lock);
+}
+
+/* Events are looked at while other streams may be captured, which only this mode allows. */
+COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t name) {
+    struct pass pass = {0};
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    if (is_capturing(stream))
+        forget_captured(compute, stream);
+    else
+        pass = admit(compute, stream, name);
+    DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    return pass;
+}
+
+static uint64_t allowance(const struct compute *compute, uint64_t now) {
+    if (!has_turn(compute, now))
+        return 0;
+    return clamp(left_beyond_flight(compute, now) / 2, compute_may_borrow(compute) ? ALLOWANCE_NS / 2 : 0,
+                 ALLOWANCE_NS);
+}
+
+COLD void compute_launched(struct pass pass, bool succeeded) {
+    struct compute *compute = pass.compute;
+    lock_take(&compute->lock);
+    uint64_t now = clock_ns();
+    unsigned marked = lanes_in_flight(&compute->lanes, &compute->costs).marks;
+    lane_mark_end(pass.lane, pass.stream, succeeded,
+                  (struct surroundings){.undisturbed = is_undisturbed(compute),
+                                        .after_another = compute->first,
+                                        .others = marked - pass.lane->count});
+    if (marked == 0)
+        compute->progressed = now;
+    compute->first = compute->entitled = false;
+    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);
+    lock_release(&compute->lock);
+}

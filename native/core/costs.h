@@ -1,0 +1,38 @@
+/*
+ * What launches have cost: GPU time by what is launched.
+ *
+ * A launch of the same function with the same grid, or of the same graph, is expected to take about as long as before.
+ * The table forgets what collides. It is read by every launch and without a lock: an entry is one word.
+ */
+#ifndef HAMI_CORE_COSTS_H
+#define HAMI_CORE_COSTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COSTS_SIZE 1024
+
+/* Upper half: that of the name. Lower half: ns + 1, at most 2^32 - 1. 0: nothing is known. */
+struct costs {
+    _Atomic uint64_t entries[COSTS_SIZE];
+};
+
+/* The name of a launch: a function or graph, and how many threads it has. */
+static inline uint64_t costs_name(const void *what, uint64_t threads) {
+    uint64_t mixed =
+        ((uint64_t)(uintptr_t)what ^ (threads * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xbf58476d1ce4e5b9);
+    return mixed ^ (mixed >> 29);
+}
+
+/* False if it is not known what such a launch costs. `ns` is 1 more than was learnt: no launch is for nothing. */
+static inline bool costs_find(const struct costs *costs, uint64_t name, uint64_t *ns) {
+    uint64_t entry = atomic_load_explicit(&costs->entries[name % COSTS_SIZE], memory_order_relaxed);
+    *ns = (uint32_t)entry;
+    return entry != 0 && entry >> 32 == name >> 32;
+}
+
+/* Takes in that a launch took so long. */
+void costs_learn(struct costs *costs, uint64_t name, uint64_t ns);
+
+#endif

@@ -1,0 +1,297 @@
+/* What this process has launched on a GPU and how far the GPU is with it, stream by stream. */
+#include "core/lanes.h"
+
+#include "core/driver.h"
+
+#define NS_PER_MS 1000000
+
+/* What the last work of another process, and a slice of its time, can take. */
+#define AFTERMATH_NS UINT64_C(5000000)
+
+static struct mark *oldest(struct lane *lane) {
+    return &lane->marks[lane->first];
+}
+
+static void empty(struct lane *lane) {
+    atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->expected, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->launches, 0, memory_order_relaxed);
+    lane->counted = 0;
+    lane->first = lane->count = 0;
+    lane->marking = false;
+}
+
+static void destroy_events(struct lane *lane) {
+    for (int i = 0; i < LANE_MARKS; i++) {
+        if (lane->marks[i].begin != NULL)
+            DRIVER(cuEventDestroy_v2)(lane->marks[i].begin);
+        if (lane->marks[i].end != NULL)
+            DRIVER(cuEventDestroy_v2)(lane->marks[i].end);
+        lane->marks[i] = (struct mark){0};
+    }
+}
+
+static bool create_events(struct lane *lane) {
+    for (int i = 0; i < LANE_MARKS; i++)
+        if (DRIVER(cuEventCreate)(&lane->marks[i].begin, CU_EVENT_DEFAULT) != CUDA_SUCCESS ||
+            DRIVER(cuEventCreate)(&lane->marks[i].end, CU_EVENT_DEFAULT) != CUDA_SUCCESS) {
+            destroy_events(lane);
+            return false;
+        }
+    return true;
+}
+
+/* A place for the stream: its own, a new one, or that of a stream which is done. */
+static struct lane *place_for(struct lanes *lanes, uint64_t name) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    struct lane *free = count < LANES ? &lanes->of[count] : NULL;
+    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        if (atomic_load_explicit(&lane->stream, memory_order_relaxed) == name)
+            return lane;
+        if (free == NULL && lane->count == 0)
+            free = lane;
+    }
+    return free;
+}
+
+struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
+    CUcontext context;
+    uint64_t name = lane_name(stream);
+    struct lane *lane = place_for(lanes, name);
+    if (lane == NULL || DRIVER(cuCtxGetCurrent)(&context) != CUDA_SUCCESS)
+        return NULL;
+    if (lane->context != context) {
+        destroy_events(lane);
+        empty(lane);
+        lane->context = NULL;
+        if (!create_events(lane))
+            return NULL;
+        lane->context = context;
+    }
+    if (atomic_load_explicit(&lane->stream, memory_order_relaxed) != name)
+        empty(lane);
+    atomic_store_explicit(&lane->stream, name, memory_order_relaxed);
+    if (lane == &lanes->of[atomic_load_explicit(&lanes->count, memory_order_relaxed)])
+        atomic_fetch_add_explicit(&lanes->count, 1, memory_order_release);
+    return lane;
+}
+
+static uint64_t tail(const struct lane *lane) {
+    uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed);
+    return expected > lane->counted ? expected - lane->counted : 0;
+}
+
+static void forget_tail(struct lane *lane) {
+    lane->counted = 0;
+    atomic_store_explicit(&lane->expected, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->launches, 0, memory_order_relaxed);
+}
+
+static struct mark *next_mark(struct lane *lane) {
+    return &lane->marks[(lane->first + lane->count) % LANE_MARKS];
+}
+
+/* What the lane was expected to do since its last mark is the mark's from here on. */
+static void record_end(struct lane *lane, CUstream stream, struct surroundings surroundings) {
+    struct mark *mark = next_mark(lane);
+    if (DRIVER(cuEventRecord)(mark->end, stream) != CUDA_SUCCESS)
+        return;
+    mark->expected = tail(lane);
+    mark->surroundings = surroundings;
+    lane->count++;
+    forget_tail(lane);
+}
+
+bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name) {
+    if (lane->count == LANE_MARKS || lane->marking)
+        return false;
+    next_mark(lane)->name = name;
+    lane->marking = DRIVER(cuEventRecord)(next_mark(lane)->begin, stream) == CUDA_SUCCESS;
+    return lane->marking;
+}
+
+void lane_mark_end(struct lane *lane, CUstream stream, bool succeeded, struct surroundings surroundings) {
+    if (!lane->marking) /* contexts were dropped meanwhile */
+        return;
+    lane->marking = false;
+    if (!succeeded)
+        next_mark(lane)->name = 0;
+    record_end(lane, stream, surroundings);
+}
+
+void lane_mark_here(struct lane *lane, CUstream stream, bool undisturbed) {
+    if (lane->count == LANE_MARKS || lane->marking || tail(lane) == 0)
+        return;
+    next_mark(lane)->name = 0;
+    record_end(lane, stream, (struct surroundings){.undisturbed = undisturbed});
+}
+
+void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
+    uint64_t cost;
+    if (costs_find(costs, name, &cost))
+        atomic_fetch_add_explicit(&lane->expected, cost, memory_order_relaxed);
+}
+
+void lanes_forget_tail(struct lanes *lanes, CUstream stream) {
+    struct lane *lane = lanes_get(lanes, stream);
+    if (lane != NULL)
+        forget_tail(lane);
+}
+
+static bool time_between(CUevent from, CUevent to, uint64_t *ns) {
+    float ms;
+    if (from == NULL || DRIVER(cuEventElapsedTime)(&ms, from, to) != CUDA_SUCCESS)
+        return false;
+    *ns = ms > 0 ? (uint64_t)((double)ms * NS_PER_MS) : 0;
+    return true;
+}
+
+static void swap(CUevent *one, CUevent *other) {
+    CUevent kept = *one;
+    *one = *other;
+    *other = kept;
+}
+
+/* The time since the mark that was over last, whichever lane it was in, or since the GPU was given work; this one is
+ * the last from now on. Where it was over before, that time is already counted. */
+static bool time_since_last(struct lanes *lanes, const struct lane *lane, struct mark *mark, uint64_t *elapsed) {
+    bool told = lanes->last_context == lane->context && time_between(lanes->last, mark->end, elapsed);
+    if (told && *elapsed > 0)
+        swap(&lanes->last, &mark->end);
+    return told;
+}
+
+static bool has_last(struct lanes *lanes, const struct lane *lane) {
+    if (lanes->last != NULL && lanes->last_context == lane->context)
+        return true;
+    if (lanes->last != NULL)
+        DRIVER(cuEventDestroy_v2)(lanes->last);
+    lanes->last_context = lane->context;
+    if (DRIVER(cuEventCreate)(&lanes->last, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
+        lanes->last = NULL;
+    return lanes->last != NULL;
+}
+
+uint64_t lanes_begin(struct lanes *lanes, struct lane *lane, CUstream stream) {
+    uint64_t before = tail(lane);
+    if (has_last(lanes, lane))
+        DRIVER(cuEventRecord)(lanes->last, stream);
+    lane->counted += before;
+    return before;
+}
+
+/* What the launch between the mark's events took: all that was measured, unless other work may have been in between. */
+static uint64_t cost_of(struct mark *mark, struct costs *costs) {
+    uint64_t known, most;
+    bool is_known = costs_find(costs, mark->name, &known);
+    if (mark->name == 0)
+        return 0;
+    if (!time_between(mark->begin, mark->end, &most))
+        return is_known ? known : 0;
+    uint64_t aftermath = mark->surroundings.after_another ? AFTERMATH_NS : 0;
+    uint64_t least = most > aftermath ? (most - aftermath) / (1 + mark->surroundings.others) : 0;
+    uint64_t cost = !is_known || known > most ? most : known < least ? least : known;
+    costs_learn(costs, mark->name, cost);
+    return cost;
+}
+
+static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, struct news *news) {
+    struct mark *mark = oldest(lane);
+    CUcontext popped;
+    bool pushed = DRIVER(cuCtxPushCurrent_v2)(lane->context) == CUDA_SUCCESS; /* our own thread has none */
+    news->expected = mark->expected + cost_of(mark, costs);
+    news->undisturbed = mark->surroundings.undisturbed;
+    if (!time_since_last(lanes, lane, mark, &news->elapsed)) {
+        news->elapsed = news->expected;
+        news->undisturbed = false;
+    }
+    if (pushed)
+        DRIVER(cuCtxPopCurrent_v2)(&popped);
+    lane->first = (lane->first + 1) % LANE_MARKS;
+    lane->count--;
+}
+
+bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
+        if (lane->count > 0 && DRIVER(cuEventQuery)(oldest(lane)->end) != CUDA_ERROR_NOT_READY) {
+            settle(lanes, lane, costs, news);
+            return true;
+        }
+    return false;
+}
+
+static void add_marks(struct flight *flight, const struct lane *lane, const struct costs *costs) {
+    for (unsigned i = 0; i < lane->count; i++) {
+        const struct mark *mark = &lane->marks[(lane->first + i) % LANE_MARKS];
+        uint64_t cost = 0;
+        flight->unknown |= mark->name != 0 && !costs_find(costs, mark->name, &cost);
+        flight->ns += mark->expected + cost;
+    }
+    flight->marks += lane->count;
+}
+
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    struct flight flight = {0};
+    for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        add_marks(&flight, lane, costs);
+        flight.ns += tail(lane);
+    }
+    return flight;
+}
+
+bool lanes_run(const struct lanes *lanes) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        const struct mark *mark = &lane->marks[lane->first];
+        if (lane->count > 0 && mark->name != 0 && DRIVER(cuEventQuery)(mark->begin) == CUDA_SUCCESS &&
+            DRIVER(cuEventQuery)(mark->end) == CUDA_ERROR_NOT_READY)
+            return true;
+    }
+    return false;
+}
+
+void lanes_close(struct lanes *lanes) {
+    for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
+        atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
+}
+
+void lanes_disturb(struct lanes *lanes) {
+    for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
+        for (unsigned i = 0; i < LANE_MARKS; i++)
+            lane->marks[i].surroundings = (struct surroundings){.after_another = true};
+}
+
+uint64_t lanes_count_tails(struct lanes *lanes) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    uint64_t sum = 0;
+    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        sum += tail(lane);
+        lane->counted = atomic_load_explicit(&lane->expected, memory_order_relaxed);
+    }
+    return sum;
+}
+
+uint64_t lanes_activity(const struct lanes *lanes) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    uint64_t sum = 0;
+    for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
+        sum = sum * 31 + atomic_load_explicit(&lane->launches, memory_order_relaxed) + lane->first;
+    return sum;
+}
+
+uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
+    uint64_t in_flight = lanes_in_flight(lanes, costs).ns;
+    for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++) {
+        destroy_events(lane);
+        empty(lane);
+        lane->context = NULL;
+        atomic_store_explicit(&lane->stream, UINT64_MAX, memory_order_relaxed);
+    }
+    if (lanes->last != NULL)
+        DRIVER(cuEventDestroy_v2)(lanes->last);
+    lanes->last = NULL;
+    atomic_store_explicit(&lanes->count, 0, memory_order_release);
+    return in_flight;
+}

@@ -1,0 +1,141 @@
+/*
+ * What this process has launched on a GPU and how far the GPU is with it, stream by stream.
+ *
+ * A launch adds to its stream's lane what it should take. Every so often a pair of events marks how far the lane has
+ * got: when the second one is over, all that was launched before it is, and the time between the two is what the one
+ * launch between them took. Those launches alone cost more than a few loads and stores.
+ */
+#ifndef HAMI_CORE_LANES_H
+#define HAMI_CORE_LANES_H
+
+#include "core/costs.h"
+#include "core/hooks.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define LANES         32  /* streams; with more of them at a time, those in use take turns */
+#define LANE_MARKS    4   /* unfinished ones */
+#define LANE_LAUNCHES 256 /* between two marks */
+
+struct surroundings {
+    bool undisturbed;   /* nobody else had the GPU since the mark before */
+    bool after_another; /* the process that had the GPU before may have used it between the two events */
+    unsigned others;    /* marks of other streams that were not over */
+};
+
+struct mark {
+    CUevent begin, end;
+    uint64_t name;     /* of the launch between the two events; 0: none is */
+    uint64_t expected; /* ns that those before it should take, since the last mark */
+    struct surroundings surroundings;
+};
+
+/* The first four are changed by launches of all threads without a lock. Where they collide, one launch may be lost to
+ * the sum: marks make up for it. */
+struct lane {
+    _Atomic uint64_t stream;    /* lane_name */
+    _Atomic uint64_t expected;  /* ns that the launches since the last mark should take */
+    _Atomic uint64_t allowance; /* ns up to which one may launch without asking */
+    _Atomic unsigned launches;  /* since the last mark */
+    bool marking;               /* a thread is between the two events of a mark */
+    uint64_t counted;           /* ns of `expected` that are accounted for */
+    CUcontext context;
+    struct mark marks[LANE_MARKS]; /* a ring; the oldest of `count` is the first */
+    unsigned first, count;
+};
+
+struct lanes {
+    _Atomic unsigned count;
+    struct lane of[LANES];
+    CUevent last; /* the end of the mark that was over last, or when the first of those in flight was launched */
+    CUcontext last_context;
+};
+
+/* What a mark tells that is over. */
+struct news {
+    uint64_t elapsed;  /* ns since the end of the last one; `expected` if that is not known */
+    uint64_t expected; /* ns that it should have taken since the lane's last mark */
+    bool undisturbed;  /* nobody else had the GPU meanwhile */
+};
+
+struct flight {
+    uint64_t ns;    /* that it should take, as far as its cost is known */
+    unsigned marks; /* that are not over */
+    bool unknown;   /* whether something is among it of which nothing is known */
+};
+
+/* The per-thread default stream is another one in each thread. */
+static inline uint64_t lane_name(CUstream stream) {
+    return (uint64_t)(uintptr_t)stream ^ (stream == CU_STREAM_PER_THREAD ? (uint64_t)(uintptr_t)&errno : 0);
+}
+
+/* True if the launch is one of those that need not be asked for; it is added to its lane. */
+static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstream stream, uint64_t name) {
+    uint64_t cost, wanted = lane_name(stream);
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_acquire);
+    if (!costs_find(costs, name, &cost))
+        return false;
+    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        if (atomic_load_explicit(&lane->stream, memory_order_relaxed) != wanted)
+            continue;
+        uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed) + cost;
+        unsigned launches = atomic_load_explicit(&lane->launches, memory_order_relaxed) + 1;
+        if (launches > LANE_LAUNCHES || expected > atomic_load_explicit(&lane->allowance, memory_order_relaxed))
+            return false;
+        atomic_store_explicit(&lane->expected, expected, memory_order_relaxed);
+        atomic_store_explicit(&lane->launches, launches, memory_order_relaxed);
+        return true;
+    }
+    return false;
+}
+
+/* All below is done by one thread at a time. */
+
+/* The stream's lane in the current context; another's place is taken if need be. NULL if all are busy, or if the driver
+ * makes no events. */
+struct lane *lanes_get(struct lanes *lanes, CUstream stream);
+
+/* No mark is in flight, and one is about to be set: the GPU's work is measured from here on. Returns the ns that the
+ * lane's launches before it should take, of which no mark will tell. */
+uint64_t lanes_begin(struct lanes *lanes, struct lane *lane, CUstream stream);
+
+/* Around a launch: marks it. Returns false, and the second need not be called, if no mark is left. */
+bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name);
+void lane_mark_end(struct lane *lane, CUstream stream, bool succeeded, struct surroundings surroundings);
+
+/* For a launch that is not marked. */
+void lane_add(struct lane *lane, const struct costs *costs, uint64_t name);
+
+/* Marks how far the lane has got, so that one need not guess when that is over. */
+void lane_mark_here(struct lane *lane, CUstream stream, bool undisturbed);
+
+/* What was launched on the stream since its last mark is not going to run. */
+void lanes_forget_tail(struct lanes *lanes, CUstream stream);
+
+/* Whether the oldest mark of any lane is over: then what it tells, and the launch in it is learnt. */
+bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news);
+
+/* What is launched and not known to be over. */
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs);
+
+/* Whether the oldest marked launch of any lane is known to have begun and not to have ended. */
+bool lanes_run(const struct lanes *lanes);
+
+/* From now on every launch asks. */
+void lanes_close(struct lanes *lanes);
+
+/* What is running runs beside another process from now on. */
+void lanes_disturb(struct lanes *lanes);
+
+/* ns that launches since the last marks should take and that were not returned before. */
+uint64_t lanes_count_tails(struct lanes *lanes);
+
+/* A number that changes with every launch. */
+uint64_t lanes_activity(const struct lanes *lanes);
+
+/* Contexts are about to end, and their events with them. Returns the ns that were in flight. */
+uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs);
+
+#endif

@@ -1,0 +1,137 @@
+"""The limiter's arithmetic, without a device: accounts of GPU time, what launches cost, how long the GPU worked."""
+
+import ctypes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.native.sanitizers import Sanitizer
+from tests.unit.vgpu.programs import compile_programs
+
+MS, SECOND = 10**6, 10**9
+PERIOD = 40 * MS
+NOW = 1000 * SECOND
+
+CORES = st.integers(1, 99)
+
+
+class Meter(ctypes.Structure):
+    """struct meter of native/core/meter.h."""
+
+    _fields_ = (("elapsed", ctypes.c_uint64), ("expected", ctypes.c_uint64), ("counted", ctypes.c_uint64))
+
+
+@pytest.fixture(scope="session")
+def arithmetic(sanitizer: Sanitizer | None) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(compile_programs(sanitizer) / "libarithmetic.so"))
+    u64, i64, uint = ctypes.c_uint64, ctypes.c_int64, ctypes.c_uint
+    for name, result, arguments in (
+        ("budget_left", i64, (u64, u64, uint)),
+        ("budget_enough", i64, (uint,)),
+        ("budget_wait", u64, (u64, u64, uint, i64)),
+        ("budget_charge", u64, (u64, u64, uint, u64)),
+        ("budget_begin", u64, (u64, u64, uint)),
+        ("budget_turn", u64, (uint,)),
+        ("costs_learn", None, (ctypes.c_void_p, u64, u64)),
+        ("known_cost", ctypes.c_int, (u64, ctypes.POINTER(u64))),
+        ("meter_add", u64, (ctypes.POINTER(Meter), u64, u64, ctypes.c_bool)),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+@given(cores=CORES, bursts=st.lists(st.integers(1, 300 * MS), min_size=1, max_size=30))
+def test_a_share_that_always_wants_more_gets_its_part(arithmetic: ctypes.CDLL, cores: int, bursts: list[int]) -> None:
+    """Whatever its kernels last: after each it waits until something is left, and so never has more than its part."""
+    now, used, paid = NOW, 0, arithmetic.budget_begin(0, NOW, cores)
+    saved = arithmetic.budget_left(paid, now, cores)
+    for burst in bursts:
+        now += arithmetic.budget_wait(paid, now, cores, 1)
+        assert used <= saved + (now - NOW) * cores // 100 + len(bursts)
+        now, used = now + burst, used + burst
+        paid = arithmetic.budget_charge(paid, now, cores, burst)
+    left = arithmetic.budget_left(paid, now, cores)
+    assert used + left == pytest.approx(saved + (now - NOW) * cores / 100, abs=2 * len(bursts))
+
+
+@given(cores=CORES, idle=st.integers(0, 3600 * SECOND))
+def test_time_that_was_not_wanted_is_not_saved(arithmetic: ctypes.CDLL, cores: int, idle: int) -> None:
+    paid = arithmetic.budget_begin(NOW, NOW + idle, cores)
+    assert arithmetic.budget_left(paid, NOW + idle, cores) <= arithmetic.budget_enough(cores) + 1
+
+
+@given(cores=CORES, waited=st.integers(0, 900 * MS))
+def test_time_that_others_kept_is_made_up_for(arithmetic: ctypes.CDLL, cores: int, waited: int) -> None:
+    paid = arithmetic.budget_begin(0, NOW, cores)
+    before = arithmetic.budget_left(paid, NOW, cores)
+    assert arithmetic.budget_left(paid, NOW + waited, cores) == pytest.approx(before + waited * cores / 100, abs=2)
+
+
+@given(cores=CORES, paid=st.integers(0, 2**64 - 1), used=st.integers(0, 2**63))
+def test_no_account_makes_anybody_wait_for_more_than_a_minute(
+    arithmetic: ctypes.CDLL, cores: int, paid: int, used: int
+) -> None:
+    """Tenants can write what they like there, and files may outlive a reboot, which sets the clock back."""
+    assert arithmetic.budget_wait(paid, NOW, cores, 1) <= 61 * SECOND
+    charged = arithmetic.budget_charge(paid, NOW, cores, used)
+    assert arithmetic.budget_wait(charged, NOW, cores, 1) <= 61 * SECOND
+    assert arithmetic.budget_left(paid, NOW, cores) <= SECOND
+
+
+@given(cores=CORES)
+def test_turns_of_all_cores_fill_a_period(arithmetic: ctypes.CDLL, cores: int) -> None:
+    assert arithmetic.budget_turn(cores) + arithmetic.budget_turn(100 - cores) == PERIOD
+    # What comes together while the others have theirs, and what comes meanwhile, makes just one turn.
+    turn = arithmetic.budget_turn(cores)
+    assert arithmetic.budget_enough(cores) + turn * cores // 100 == pytest.approx(turn, abs=2)
+
+
+def _cost(arithmetic: ctypes.CDLL, name: int) -> int | None:
+    ns = ctypes.c_uint64()
+    return ns.value if arithmetic.known_cost(name, ctypes.byref(ns)) else None
+
+
+def test_costs_are_learnt_and_follow_changes(arithmetic: ctypes.CDLL) -> None:
+    costs = ctypes.addressof(ctypes.c_char.in_dll(arithmetic, "costs"))
+    name = 0xABCD_0000_0000_0123
+    assert _cost(arithmetic, name) is None
+    arithmetic.costs_learn(costs, name, 5000)
+    assert _cost(arithmetic, name) == 5001
+    arithmetic.costs_learn(costs, name, 6000)  # noise
+    assert _cost(arithmetic, name) == 5251
+    arithmetic.costs_learn(costs, name, 20 * MS)  # something else
+    assert _cost(arithmetic, name) == 20 * MS + 1
+    arithmetic.costs_learn(costs, name, 3600 * SECOND)  # more than an entry has room for
+    assert _cost(arithmetic, name) == 2**32 - 1
+
+
+def test_what_collides_is_forgotten_and_not_confused(arithmetic: ctypes.CDLL) -> None:
+    costs = ctypes.addressof(ctypes.c_char.in_dll(arithmetic, "costs"))
+    one, other = 0x1111_0000_0000_0042, 0x2222_0000_0000_0042
+    arithmetic.costs_learn(costs, one, 1000)
+    assert _cost(arithmetic, other) is None
+    arithmetic.costs_learn(costs, other, 2000)
+    assert (_cost(arithmetic, one), _cost(arithmetic, other)) == (None, 2001)
+
+
+STEPS = st.lists(st.tuples(st.integers(0, SECOND), st.integers(0, SECOND), st.booleans()), max_size=40)
+
+
+@given(steps=STEPS)
+def test_the_gpu_worked_no_longer_than_events_and_costs_say(
+    arithmetic: ctypes.CDLL, steps: list[tuple[int, int, bool]]
+) -> None:
+    meter = Meter()
+    worked = sum(arithmetic.meter_add(ctypes.byref(meter), *step) for step in steps)
+    without_gaps = sum(elapsed for elapsed, _, without_a_gap in steps if without_a_gap)
+    others = [step for step in steps if not step[2]]
+    assert worked == without_gaps + min(sum(step[0] for step in others), sum(step[1] for step in others))
+
+
+def test_two_streams_in_turn_are_not_counted_twice(arithmetic: ctypes.CDLL) -> None:
+    """Their ends are close together, though either had its own work for all the time."""
+    meter = Meter()
+    ends = [(2000, 1000, False), (10, 1000, False)] * 10
+    assert sum(arithmetic.meter_add(ctypes.byref(meter), *end) for end in ends) == 20_000
