@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hami_dra.gpu import Gpu
 from hami_dra.kubeletplugin import HealthStatus
-from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_use
+from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_gpu_time, read_use
 
 from .health import GpuHealth
 from .slices import device_name
+
+_NS_PER_S = 10**9
 
 _LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
 
@@ -22,34 +24,40 @@ class ShareCollector(Collector):
         self._folders = folders
         self._gpus = gpus
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The three gauges, with a row for each share that counts and could be read."""
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of shares, with a row for each share that counts and could be read."""
         granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share may use.")
         used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
         cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
+        time = CounterMetricFamily(
+            "hami_dra_share_gpu_time_seconds", "How long the share's processes have had the GPU.", labels=_LABELS
+        )
         memory_of = {gpu.uuid: gpu.memory_bytes for gpu in self._gpus()}
         for share in self._folders.shares():
             labels = _label_values(share)
             match share.access:
                 case "limited":
                     try:
-                        limits, in_use = self._read(share, memory_of)
+                        limits, in_use, had_gpu = self._read(share, memory_of)
                     except (OSError, LimitsError):
                         continue  # removed while we read; a folder that stays broken is mended by the next prepare
                     granted.add_metric(labels, limits.memory)
                     cores.add_metric(labels, limits.cores)
                     used.add_metric(labels, in_use)
+                    time.add_metric(labels, had_gpu)
                 case "whole":  # without libvgpu.so nobody counts what it uses
                     granted.add_metric(labels, share.memory)
                     cores.add_metric(labels, share.cores)
-        return granted, used, cores
+        return granted, used, cores, time
 
-    def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int]:
+    def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int, float]:
+        """What the share is held to, the bytes that it uses, and the seconds for which it had the GPU."""
         folder = self._folders.path(share)
         limits = Limits.parse((folder / LIMITS_FILE).read_bytes())
+        had_gpu = read_gpu_time(folder / REGION_FILE) / _NS_PER_S
         in_use = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
-        return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory))
+        return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory)), had_gpu
 
 
 class GpuCollector(Collector):

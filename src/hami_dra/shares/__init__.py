@@ -6,7 +6,7 @@ from .files import remove_tree
 from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders, shares_in
 from .limits import Limits, LimitsError
 from .names import DRIVER_NAME
-from .region import ProcessUse, read_use
+from .region import ProcessUse, read_gpu_time, read_use
 from .share import Access, ComputePolicy, Priority, Share
 from .spec_files import SpecFiles
 
@@ -28,6 +28,7 @@ __all__ = [
     "SpecFiles",
     "claim_spec",
     "device_id",
+    "read_gpu_time",
     "read_use",
     "remove_tree",
     "shares_in",

@@ -19,6 +19,8 @@ SLOTS = 2048
 HEADER = struct.Struct("<QII")  # magic, abi, slot_count
 GENERATION = struct.Struct("<Q")
 GENERATION_OFFSET = 16
+COMPUTE = struct.Struct("<QQ")  # paid_until, used
+COMPUTE_OFFSET = 128
 SLOTS_OFFSET = 4096
 SLOT = struct.Struct("<QQQqQQQII")  # seq, done, landed, delta, used[2], pid_namespace, pid, reserved
 SIZE = SLOTS_OFFSET + SLOTS * SLOT.size
@@ -64,6 +66,14 @@ def read_use(path: Path) -> tuple[ProcessUse, ...]:
     with path.open("rb", buffering=0) as file:
         # One question to the kernel spares idle shares, most of a node's, the reading of all slots.
         return tuple(_living(file.fileno())) if _is_locked(file.fileno(), SLOTS_OFFSET, TO_THE_END) else ()
+
+
+def read_gpu_time(path: Path) -> int:
+    """How long the share's processes have had the GPU, in ns, as they say. It only grows while the region lives."""
+    with path.open("rb", buffering=0) as file:
+        raw = os.pread(file.fileno(), COMPUTE.size, COMPUTE_OFFSET)
+    _paid_until, used = COMPUTE.unpack(raw.ljust(COMPUTE.size, b"\0"))
+    return int(used)
 
 
 def _living(file: int) -> Iterator[ProcessUse]:

@@ -26,6 +26,9 @@ async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(
             ("hami_dra_share_cores_granted_percent", "idle", "gpu"): 10,
             ("hami_dra_share_cores_granted_percent", "busy", "gpu-0"): 30,
             ("hami_dra_share_cores_granted_percent", "busy", "gpu-1"): 60,
+            ("hami_dra_share_gpu_time_seconds_total", "idle", "gpu"): 0,
+            ("hami_dra_share_gpu_time_seconds_total", "busy", "gpu-0"): 0,
+            ("hami_dra_share_gpu_time_seconds_total", "busy", "gpu-1"): 0,
         }
     assert (await metrics(node))["hami_dra_share_memory_used_bytes", "busy", "gpu-0"] == 0
     await node.unprepare(busy)
