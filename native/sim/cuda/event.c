@@ -90,6 +90,16 @@ CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
     return cuEventRecord(event, stream_or_own(stream));
 }
 
+/* The flags are about events in streams that are captured. */
+CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned int flags) {
+    (void)flags;
+    return cuEventRecord(event, stream);
+}
+
+CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned int flags) {
+    return cuEventRecordWithFlags(event, stream_or_own(stream), flags);
+}
+
 /* An event that was never recorded counts as complete, as with the real driver. */
 CUresult cuEventQuery(CUevent event) {
     if (process_get() == NULL)

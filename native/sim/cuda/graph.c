@@ -1,13 +1,12 @@
-/* Graphs: made node by node, or by capturing a stream. */
+/* Graphs, made node by node. */
 #include "sim/cuda/graph.h"
 
 #include "sim/cuda/process.h"
-#include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
 #include <stdlib.h>
 
-static CUresult add(CUgraph graph, struct CUgraphNode_st node, CUgraphNode *added) {
+CUresult graph_add(CUgraph graph, struct CUgraphNode_st node, CUgraphNode *added) {
     CUgraphNode copy = malloc(sizeof(*copy));
     if (copy == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
@@ -27,10 +26,11 @@ static CUresult add_alloc(CUgraph graph, CUdevice device, size_t size, CUdevicep
     if (block == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     *pointer = arena_address(block);
-    return add(graph,
-               (struct CUgraphNode_st){
-                   .type = CU_GRAPH_NODE_TYPE_MEM_ALLOC, .device = device, .pointer = *pointer, .size = block->size},
-               added);
+    return graph_add(
+        graph,
+        (struct CUgraphNode_st){
+            .type = CU_GRAPH_NODE_TYPE_MEM_ALLOC, .device = device, .pointer = *pointer, .size = block->size},
+        added);
 }
 
 CUresult graph_add_alloc(CUgraph graph, CUdevice device, size_t size, CUdeviceptr *pointer) {
@@ -38,7 +38,7 @@ CUresult graph_add_alloc(CUgraph graph, CUdevice device, size_t size, CUdevicept
 }
 
 CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer) {
-    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, NULL);
+    return graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, NULL);
 }
 
 CUresult cuGraphCreate(CUgraph *graph, unsigned int flags) {
@@ -71,7 +71,7 @@ CUresult cuGraphAddEmptyNode(CUgraphNode *node, CUgraph graph, const CUgraphNode
     (void)dependencies, (void)count;
     if (node == NULL || graph == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_EMPTY}, node);
+    return graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_EMPTY}, node);
 }
 
 /* The child becomes the graph's, also with nodes that allocate: what newer drivers do when they are asked to move it.
@@ -81,7 +81,7 @@ CUresult cuGraphAddChildGraphNode(CUgraphNode *node, CUgraph graph, const CUgrap
     (void)dependencies, (void)count;
     if (node == NULL || graph == NULL || child == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_GRAPH, .child = child}, node);
+    return graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_GRAPH, .child = child}, node);
 }
 
 CUresult cuGraphAddMemAllocNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count,
@@ -102,7 +102,7 @@ CUresult cuGraphAddMemFreeNode(CUgraphNode *node, CUgraph graph, const CUgraphNo
     (void)dependencies, (void)count;
     if (node == NULL || graph == NULL || arena_find(pointer) == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    return add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, node);
+    return graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, node);
 }
 
 CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *count) {
@@ -140,59 +140,5 @@ CUresult cuGraphMemAllocNodeGetParams(CUgraphNode node, CUDA_MEM_ALLOC_NODE_PARA
         .bytesize = node->size,
         .dptr = node->pointer,
     };
-    return CUDA_SUCCESS;
-}
-
-static CUresult begin_capture(CUstream stream) {
-    CUgraph *capture = process_get() == NULL ? NULL : stream_capture(stream);
-    if (capture == NULL)
-        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    return *capture != NULL ? CUDA_ERROR_ILLEGAL_STATE : cuGraphCreate(capture, 0);
-}
-
-CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
-    (void)mode; /* no call here is unsafe while another stream is captured */
-    return begin_capture(stream);
-}
-
-CUresult cuStreamBeginCapture_v2_ptsz(CUstream stream, CUstreamCaptureMode mode) {
-    return cuStreamBeginCapture_v2(stream_or_own(stream), mode);
-}
-
-CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
-    CUgraph *capture = process_get() == NULL ? NULL : stream_capture(stream);
-    if (capture == NULL || *capture == NULL || graph == NULL)
-        return CUDA_ERROR_ILLEGAL_STATE;
-    *graph = *capture;
-    *capture = NULL;
-    return CUDA_SUCCESS;
-}
-
-CUresult cuStreamEndCapture_ptsz(CUstream stream, CUgraph *graph) {
-    return cuStreamEndCapture(stream_or_own(stream), graph);
-}
-
-CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
-    if (status == NULL)
-        return CUDA_ERROR_INVALID_VALUE;
-    CUgraph *capture = stream_capture(stream);
-    bool is_captured = capture != NULL && *capture != NULL;
-    *status = is_captured ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
-    return CUDA_SUCCESS;
-}
-
-CUresult cuStreamIsCapturing_ptsz(CUstream stream, CUstreamCaptureStatus *status) {
-    return cuStreamIsCapturing(stream_or_own(stream), status);
-}
-
-CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode) {
-    static _Thread_local CUstreamCaptureMode of_thread = CU_STREAM_CAPTURE_MODE_GLOBAL;
-    if (mode == NULL)
-        return CUDA_ERROR_INVALID_VALUE;
-    CUstreamCaptureMode previous = of_thread;
-    of_thread = *mode;
-    *mode = previous;
     return CUDA_SUCCESS;
 }

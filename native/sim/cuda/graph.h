@@ -1,4 +1,4 @@
-/* Graphs, as far as they take memory: nodes that allocate, that free, that do nothing, and graphs within graphs. */
+/* Graphs: nodes that take time of the device, that allocate, that free, that do nothing, and graphs within graphs. */
 #ifndef HAMI_SIM_GRAPH_H
 #define HAMI_SIM_GRAPH_H
 
@@ -9,7 +9,9 @@ struct CUgraphNode_st {
     CUdevice device;
     CUdeviceptr pointer; /* of a node that allocates or frees */
     size_t size;         /* bytes, of a node that allocates */
+    uint64_t ns;         /* of a kernel: how long it takes */
     CUgraph child;       /* of a graph within the graph, which owns it */
+    CUgraphNode origin;  /* in an executable graph: the node of the graph that it was made from */
     CUgraphNode next;
 };
 
@@ -17,6 +19,12 @@ struct CUgraph_st {
     CUgraphNode first;
     CUgraphNode *last; /* where the next node goes: nodes run in the order in which they were added */
 };
+
+/* How long the kernel takes from now on that was made from a node. */
+CUresult graph_exec_set_ns(CUgraphExec exec, CUgraphNode node, uint64_t ns);
+
+/* Adds a copy of a node behind those that are there. */
+CUresult graph_add(CUgraph graph, struct CUgraphNode_st node, CUgraphNode *added);
 
 /* Add a node, as cuMemAllocAsync and cuMemFreeAsync do on a stream that is captured. */
 CUresult graph_add_alloc(CUgraph graph, CUdevice device, size_t size, CUdeviceptr *pointer);

@@ -12,7 +12,7 @@
 struct CUgraphExec_st {
     bool frees_before_launch;
     size_t count;
-    struct CUgraphNode_st nodes[]; /* that allocate or free, those of graphs within it too */
+    struct CUgraphNode_st nodes[]; /* that do something, those of graphs within it too */
 };
 
 static CUmemoryPool graph_pools[SIM_MAX_GPUS];
@@ -27,16 +27,18 @@ static CUmemoryPool pool_of(CUdevice device) {
     return pool;
 }
 
-/* Copies the nodes that allocate or free to `nodes`, unless that is NULL; returns how many there are. */
+/* Copies the nodes that do something to `nodes`, unless that is NULL; returns how many there are. */
 static size_t flatten(CUgraph graph, struct CUgraphNode_st *nodes) {
     size_t count = 0;
     for (CUgraphNode node = graph->first; node != NULL; node = node->next) {
         if (node->type == CU_GRAPH_NODE_TYPE_GRAPH)
             count += flatten(node->child, nodes != NULL ? nodes + count : NULL);
-        if (node->type != CU_GRAPH_NODE_TYPE_MEM_ALLOC && node->type != CU_GRAPH_NODE_TYPE_MEM_FREE)
+        if (node->type == CU_GRAPH_NODE_TYPE_GRAPH || node->type == CU_GRAPH_NODE_TYPE_EMPTY)
             continue;
-        if (nodes != NULL)
+        if (nodes != NULL) {
             nodes[count] = *node;
+            nodes[count].origin = node;
+        }
         count++;
     }
     return count;
@@ -58,8 +60,16 @@ static CUresult allocate(const struct CUgraphNode_st *node) {
     return result;
 }
 
-static CUresult run(const struct CUgraphNode_st *node) {
-    return node->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC ? allocate(node) : memory_free(node->pointer);
+/* Does what a node has to do with memory, which is done at once. */
+static CUresult run_memory(const struct CUgraphNode_st *node) {
+    switch (node->type) {
+    case CU_GRAPH_NODE_TYPE_MEM_ALLOC:
+        return allocate(node);
+    case CU_GRAPH_NODE_TYPE_MEM_FREE:
+        return memory_free(node->pointer);
+    default:
+        return CUDA_SUCCESS;
+    }
 }
 
 /* Frees what the graph has allocated and not freed itself. */
@@ -69,25 +79,47 @@ static void free_all(CUgraphExec exec) {
             memory_free(exec->nodes[i].pointer);
 }
 
-static CUresult check(CUgraphExec exec, CUstream stream) {
-    CUcontext context;
-    return exec == NULL ? CUDA_ERROR_INVALID_VALUE : stream_context(stream, &context);
+static CUresult check(CUgraphExec exec, CUstream stream, struct timeline **timeline) {
+    return exec == NULL ? CUDA_ERROR_INVALID_VALUE : stream_timeline(stream, timeline);
 }
 
-static CUresult launch(CUgraphExec exec) {
+/* Takes and gives back the memory of the graph. */
+static CUresult run_all_memory(CUgraphExec exec) {
     CUresult result = CUDA_SUCCESS;
     if (exec->frees_before_launch)
         free_all(exec);
     for (size_t i = 0; result == CUDA_SUCCESS && i < exec->count; i++)
-        result = run(&exec->nodes[i]);
+        result = run_memory(&exec->nodes[i]);
     if (result == CUDA_ERROR_OUT_OF_MEMORY)
         free_all(exec);
     return result;
 }
 
+/* Its kernels go one after the other, so that they are one piece of work. */
+static CUresult run_kernels(CUgraphExec exec, struct timeline *timeline) {
+    uint64_t ns = 0;
+    for (size_t i = 0; i < exec->count; i++)
+        ns += exec->nodes[i].ns;
+    return timeline_put(timeline, ns);
+}
+
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
-    CUresult result = check(exec, stream);
-    return result != CUDA_SUCCESS ? result : launch(exec);
+    struct timeline *timeline;
+    CUresult result = check(exec, stream, &timeline);
+    if (result == CUDA_SUCCESS)
+        result = run_all_memory(exec);
+    return result != CUDA_SUCCESS ? result : run_kernels(exec, timeline);
+}
+
+CUresult graph_exec_set_ns(CUgraphExec exec, CUgraphNode node, uint64_t ns) {
+    if (exec == NULL || node == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < exec->count; i++)
+        if (exec->nodes[i].origin == node && exec->nodes[i].type == CU_GRAPH_NODE_TYPE_KERNEL) {
+            exec->nodes[i].ns = ns;
+            return CUDA_SUCCESS;
+        }
+    return CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
@@ -96,10 +128,11 @@ CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
 
 /* Takes the memory and frees it again: what was reserved for it stays with the device's pool. */
 CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {
-    CUresult result = check(exec, stream);
+    struct timeline *timeline;
+    CUresult result = check(exec, stream, &timeline);
     if (result != CUDA_SUCCESS)
         return result;
-    result = launch(exec);
+    result = run_all_memory(exec);
     if (result == CUDA_SUCCESS)
         free_all(exec);
     return result == CUDA_ERROR_OUT_OF_MEMORY ? result : CUDA_SUCCESS;

@@ -2,6 +2,7 @@
 #include "sim/cuda/launch.h"
 
 #include "sim/cuda/function.h"
+#include "sim/cuda/graph.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
@@ -67,10 +68,21 @@ CUresult launch_cost(const struct launch *launch, uint64_t *ns) {
     return result;
 }
 
+/* Into a stream that is captured: adds the launch to its graph. */
+static CUresult capture(const struct launch *launch, CUgraph graph) {
+    uint64_t ns;
+    CUresult result = launch_cost(launch, &ns);
+    return result != CUDA_SUCCESS
+               ? result
+               : graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_KERNEL, .ns = ns}, NULL);
+}
+
 static CUresult run(const struct launch *launch, CUstream stream) {
     struct timeline *timeline;
     uint64_t ns;
     CUresult result = stream_timeline(stream, &timeline);
+    if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
+        return capture(launch, *stream_capture(stream));
     if (result == CUDA_SUCCESS)
         result = launch_cost(launch, &ns);
     return result != CUDA_SUCCESS ? result : timeline_put(timeline, ns);

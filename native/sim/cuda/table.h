@@ -190,6 +190,8 @@
     ROW(cuEventDestroy, cuEventDestroy_v2, 4000, LEGACY, (CUevent event)) \
     ROW(cuEventRecord, cuEventRecord, 2000, LEGACY, (CUevent event, CUstream stream)) \
     ROW(cuEventRecord, cuEventRecord_ptsz, 7000, PER_THREAD, (CUevent event, CUstream stream)) \
+    ROW(cuEventRecordWithFlags, cuEventRecordWithFlags, 11010, LEGACY, (CUevent event, CUstream stream, unsigned int flags)) \
+    ROW(cuEventRecordWithFlags, cuEventRecordWithFlags_ptsz, 11010, PER_THREAD, (CUevent event, CUstream stream, unsigned int flags)) \
     ROW(cuEventQuery, cuEventQuery, 2000, LEGACY, (CUevent event)) \
     ROW(cuEventSynchronize, cuEventSynchronize, 2000, LEGACY, (CUevent event)) \
     ROW(cuEventElapsedTime, cuEventElapsedTime, 2000, LEGACY, (float *milliseconds, CUevent start, CUevent end)) \
@@ -201,6 +203,14 @@
     ROW(cuGraphAddChildGraphNode, cuGraphAddChildGraphNode, 10000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUgraph child)) \
     ROW(cuGraphAddMemAllocNode, cuGraphAddMemAllocNode, 11040, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUDA_MEM_ALLOC_NODE_PARAMS *params)) \
     ROW(cuGraphAddMemFreeNode, cuGraphAddMemFreeNode, 11040, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUdeviceptr pointer)) \
+    ROW(cuGraphAddKernelNode, cuGraphAddKernelNode, 10000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, const CUDA_KERNEL_NODE_PARAMS_v1 *params)) \
+    ROW(cuGraphAddKernelNode, cuGraphAddKernelNode_v2, 12000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, const CUDA_KERNEL_NODE_PARAMS_v2 *params)) \
+    ROW(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams, 10000, LEGACY, (CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v1 *params)) \
+    ROW(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams_v2, 12000, LEGACY, (CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *params)) \
+    ROW(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams, 10010, LEGACY, (CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v1 *params)) \
+    ROW(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams_v2, 12000, LEGACY, (CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *params)) \
+    ROW(cuGraphAddNode, cuGraphAddNode, 12020, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUgraphNodeParams *params)) \
+    ROW(cuGraphAddNode, cuGraphAddNode_v2, 12030, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, const CUgraphEdgeData *edges, size_t count, CUgraphNodeParams *params)) \
     ROW(cuGraphGetNodes, cuGraphGetNodes, 10000, LEGACY, (CUgraph graph, CUgraphNode *nodes, size_t *count)) \
     ROW(cuGraphNodeGetType, cuGraphNodeGetType, 10000, LEGACY, (CUgraphNode node, CUgraphNodeType *type)) \
     ROW(cuGraphChildGraphNodeGetGraph, cuGraphChildGraphNodeGetGraph, 10000, LEGACY, (CUgraphNode node, CUgraph *graph)) \
