@@ -139,6 +139,77 @@ typedef struct nvmlProcessesUtilizationInfo_v1_t {
 
 #define NVML_VALUE_NOT_AVAILABLE (~0u)
 
+/* GPUs in MIG mode, and what they are divided in. */
+#define NVML_DEVICE_MIG_DISABLE 0u
+#define NVML_DEVICE_MIG_ENABLE  1u
+
+#define NVML_GPU_INSTANCE_PROFILE_COUNT            18u
+#define NVML_COMPUTE_INSTANCE_PROFILE_COUNT        9u
+#define NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_COUNT 1u
+
+typedef struct nvmlGpuInstance_st *nvmlGpuInstance_t;
+typedef struct nvmlComputeInstance_st *nvmlComputeInstance_t;
+
+/* In slices of the GPU. */
+typedef struct nvmlGpuInstancePlacement_t {
+    unsigned int start;
+    unsigned int size;
+} nvmlGpuInstancePlacement_t, nvmlComputeInstancePlacement_t;
+
+typedef struct nvmlGpuInstanceInfo_t {
+    nvmlDevice_t device;
+    unsigned int id;
+    unsigned int profileId;
+    nvmlGpuInstancePlacement_t placement;
+} nvmlGpuInstanceInfo_t;
+
+typedef struct nvmlComputeInstanceInfo_t {
+    nvmlDevice_t device;
+    nvmlGpuInstance_t gpuInstance;
+    unsigned int id;
+    unsigned int profileId;
+    nvmlComputeInstancePlacement_t placement;
+} nvmlComputeInstanceInfo_t;
+
+typedef struct nvmlGpuInstanceProfileInfo_t {
+    unsigned int id;
+    unsigned int isP2pSupported;
+    unsigned int sliceCount;
+    unsigned int instanceCount;
+    unsigned int multiprocessorCount;
+    unsigned int copyEngineCount;
+    unsigned int decoderCount;
+    unsigned int encoderCount;
+    unsigned int jpegCount;
+    unsigned int ofaCount;
+    unsigned long long memorySizeMB;
+} nvmlGpuInstanceProfileInfo_t;
+
+typedef struct nvmlComputeInstanceProfileInfo_t {
+    unsigned int id;
+    unsigned int sliceCount;
+    unsigned int instanceCount;
+    unsigned int multiprocessorCount;
+    unsigned int sharedCopyEngineCount;
+    unsigned int sharedDecoderCount;
+    unsigned int sharedEncoderCount;
+    unsigned int sharedJpegCount;
+    unsigned int sharedOfaCount;
+} nvmlComputeInstanceProfileInfo_t;
+
+/* What a MIG device has. */
+typedef struct nvmlDeviceAttributes_t {
+    unsigned int multiprocessorCount;
+    unsigned int sharedCopyEngineCount;
+    unsigned int sharedDecoderCount;
+    unsigned int sharedEncoderCount;
+    unsigned int sharedJpegCount;
+    unsigned int sharedOfaCount;
+    unsigned int gpuInstanceSliceCount;
+    unsigned int computeInstanceSliceCount;
+    unsigned long long memorySizeMB;
+} nvmlDeviceAttributes_t;
+
 /* What nvmlDeviceGetComputeRunningProcesses (without suffix) fills in. */
 typedef struct nvmlProcessInfo_v1_t {
     unsigned int pid;

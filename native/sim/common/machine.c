@@ -1,6 +1,8 @@
 /* Finds and maps the state of the machine that this library belongs to. */
 #include "sim/common/machine.h"
 
+#include "sim/common/mig.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +41,11 @@ static bool is_state(const struct sim_state *state) {
         state->gpu_count > SIM_MAX_GPUS || atomic_load(&state->slots_seen) > SIM_MAX_SLOTS ||
         atomic_load(&state->shared_seen) > SIM_MAX_SHARED || atomic_load(&state->limits_seen) > SIM_MAX_LIMITS ||
         atomic_load(&state->queues_seen) > SIM_MAX_QUEUES || state->slice_ns == 0 ||
+        atomic_load(&state->mig_count) > SIM_MAX_GPUS - state->gpu_count ||
         !ends(state->driver_version, sizeof(state->driver_version)))
         return false;
-    for (unsigned i = 0; i < state->gpu_count; i++)
-        if (!ends(state->gpus[i].uuid, sizeof(state->gpus[i].uuid)) ||
+    for (unsigned i = 0; i < mig_entries(state); i++)
+        if (!mig_is_sound(state, i) || !ends(state->gpus[i].uuid, sizeof(state->gpus[i].uuid)) ||
             !ends(state->gpus[i].name, sizeof(state->gpus[i].name)))
             return false;
     return true;
@@ -128,14 +131,25 @@ enum machine_status machine_open_own(struct machine *machine, bool write) {
     return machine_open(machine, path, write);
 }
 
-static bool usable(const char *root, const struct sim_gpu *gpu) {
-    char node[PATH_MAX + 32];
-    snprintf(node, sizeof(node), "%s/dev/nvidia%u", root, gpu->minor);
-    int fd = open(node, O_RDWR | O_CLOEXEC);
+static bool opens(const char *root, const char *node) {
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof(path), "%s/dev/%s", root, node);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return false;
     close(fd);
     return true;
+}
+
+bool machine_can_open(const char *node) {
+    char root[PATH_MAX];
+    return own_root(root, sizeof(root)) && opens(root, node);
+}
+
+static bool usable(const char *root, const struct sim_gpu *gpu) {
+    char node[32];
+    snprintf(node, sizeof(node), "nvidia%u", gpu->minor);
+    return opens(root, node);
 }
 
 unsigned machine_usable_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]) {

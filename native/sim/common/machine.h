@@ -42,6 +42,9 @@ bool machine_lock_owner(const struct machine *machine, const void *member, pid_t
  * process: closing any descriptor of it would drop the process's record locks. */
 enum machine_status machine_open_own(struct machine *machine, bool write);
 
+/* Whether this process can open a device node, by its path below the machine's /dev. */
+bool machine_can_open(const char *node);
+
 /* Fills `gpus` with the indices of the GPUs that this process may use, in PCI order; returns how many. Like the real
  * driver, it tells by the device nodes: a container has those of its own GPUs only. */
 unsigned machine_usable_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]);

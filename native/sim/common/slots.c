@@ -5,6 +5,8 @@
  */
 #include "sim/common/slots.h"
 
+#include "sim/common/mig.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -36,7 +38,7 @@ bool slots_owner(const struct machine *machine, unsigned slot, pid_t *pid) {
 }
 
 static void wipe(const struct machine *machine, struct sim_slot *slot) {
-    for (unsigned i = 0; i < machine->state->gpu_count; i++) {
+    for (unsigned i = 0; i < mig_entries(machine->state); i++) {
         atomic_store(&slot->use[i].memory, 0);
         atomic_store(&slot->use[i].contexts, 0);
     }

@@ -1,7 +1,8 @@
 /* The state of a simulated machine: one file that every simulated library on it maps, shared.
  *
  * This is the only definition of its layout; whatever wants to read it asks the libraries or `hami-sim show`.
- * Everything but the atomics is written once, by `hami-sim create`; what is wrong with GPUs, by `hami-sim fault`.
+ * Everything but the atomics is written once, by `hami-sim create`; what is wrong with GPUs, by `hami-sim fault`; MIG
+ * devices, each once and before it exists, by `hami-sim mig`.
  */
 #ifndef HAMI_SIM_STATE_H
 #define HAMI_SIM_STATE_H
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    4u /* of this layout */
+#define SIM_VERSION    5u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -44,6 +45,15 @@ struct sim_gpu {
     uint32_t compute_major;
     uint32_t compute_minor;
     uint32_t multiprocessors;
+};
+
+/* What MIG makes of an entry of `gpus`: those after the GPUs are MIG devices, which come and go. See mig.c. */
+struct sim_mig {
+    _Atomic uint32_t enabled; /* of a GPU: it is in MIG mode */
+    _Atomic uint32_t exists;  /* of a MIG device: the rest holds as long as it does, and its name, memory and so on */
+    uint32_t parent;          /* the index of its GPU */
+    uint32_t profile;         /* its place among mig_profiles */
+    uint32_t instance;        /* NVML's id of its GPU instance; the compute instance in there is 0 */
 };
 
 enum { SIM_ECC_CORRECTED, SIM_ECC_UNCORRECTED, SIM_ECC_TYPES };
@@ -182,6 +192,8 @@ struct sim_state {
     _Atomic uint32_t shared_seen; /* no memory from here on was ever shared */
     struct sim_gpu gpus[SIM_MAX_GPUS];
     struct sim_health health[SIM_MAX_GPUS];
+    _Atomic uint32_t mig_count; /* of MIG devices that are or once were, in `gpus` after the GPUs */
+    struct sim_mig mig[SIM_MAX_GPUS];
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
     uint32_t process_list;                  /* enum sim_process_list */

@@ -1,4 +1,5 @@
 /* Devices: what there is, and what it can do. */
+#include "sim/common/mig.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
@@ -37,6 +38,16 @@ CUresult cuDeviceGetName(char *name, int size, CUdevice device) {
     return CUDA_SUCCESS;
 }
 
+/* From its text, GPU-… or MIG-…. */
+static void read_uuid(const struct sim_gpu *gpu, CUuuid *uuid) {
+    const char *digit = gpu->uuid + strlen("GPU-");
+    for (size_t i = 0; i < sizeof(uuid->bytes); i++) {
+        char byte[3] = {digit[0], digit[1], '\0'};
+        uuid->bytes[i] = (char)strtol(byte, NULL, 16);
+        digit += digit[2] == '-' ? 3 : 2;
+    }
+}
+
 CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice device) {
     const struct sim_gpu *gpu;
     CUresult result = process_gpu(device, &gpu);
@@ -44,18 +55,17 @@ CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice device) {
         return result;
     if (uuid == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    const char *digit = gpu->uuid + strlen("GPU-");
-    for (size_t i = 0; i < sizeof(uuid->bytes); i++) {
-        char byte[3] = {digit[0], digit[1], '\0'};
-        uuid->bytes[i] = (char)strtol(byte, NULL, 16);
-        digit += digit[2] == '-' ? 3 : 2;
-    }
+    read_uuid(gpu, uuid);
     return CUDA_SUCCESS;
 }
 
-/* Differs from _v2 for MIG devices only. */
+/* Of a MIG device that of its GPU. */
 CUresult cuDeviceGetUuid(CUuuid *uuid, CUdevice device) {
-    return cuDeviceGetUuid_v2(uuid, device);
+    const struct process *self = process_get();
+    CUresult result = cuDeviceGetUuid_v2(uuid, device);
+    if (result == CUDA_SUCCESS)
+        read_uuid(&self->machine.state->gpus[mig_gpu_of(self->machine.state, self->gpus[device])], uuid);
+    return result;
 }
 
 CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {

@@ -3,8 +3,13 @@
  * Rules (NVIDIA's CUDA programming guide, and how PyTorch reads the variable to agree with the driver): a list of
  * indices, or of UUIDs that may be cut short as long as they are unique; the first entry that names no GPU ends it; an
  * entry that names the same GPU as another makes it empty; "2x" is 2; an empty variable shows nothing.
+ *
+ * MIG (NVIDIA's MIG User Guide, "CUDA Device Enumeration"): a process enumerates one MIG device, however many there
+ * are, and beside it no GPU. Of several it is the first. A GPU in MIG mode stands for its first MIG device.
  */
 #include "sim/cuda/visible.h"
+
+#include "sim/common/mig.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -50,10 +55,29 @@ static unsigned named_by_uuid(const struct machine *machine, const unsigned *gpu
     return found;
 }
 
+/* The MIG device, among those of the GPUs that the process may use itself. */
+static unsigned named_mig_device(const struct machine *machine, const unsigned *gpus, unsigned count, const char *entry,
+                                 size_t length) {
+    unsigned all[SIM_MAX_GPUS];
+    unsigned found = 0;
+    for (unsigned i = 0; i < count; i++)
+        found += mig_usable_devices(machine, gpus[i], all + found);
+    return named_by_uuid(machine, all, found, entry, length);
+}
+
 static unsigned named_by_index(const unsigned *gpus, unsigned count, const char *entry) {
     char *end;
     long index = strtol(entry, &end, 10);
     return end != entry && index >= 0 && index < (long)count ? gpus[index] : NONE;
+}
+
+static unsigned named(const struct machine *machine, const unsigned *gpus, unsigned count, const char *entry) {
+    size_t length = strcspn(entry, ", \t");
+    if (strncmp(entry, "GPU-", 4) == 0)
+        return named_by_uuid(machine, gpus, count, entry, length);
+    if (strncmp(entry, "MIG-", 4) == 0)
+        return named_mig_device(machine, gpus, count, entry, length);
+    return named_by_index(gpus, count, entry);
 }
 
 static bool contains(const unsigned *gpus, unsigned count, unsigned gpu) {
@@ -63,21 +87,14 @@ static bool contains(const unsigned *gpus, unsigned count, unsigned gpu) {
     return false;
 }
 
-unsigned visible_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]) {
+static unsigned read_list(const struct machine *machine, const char *list, unsigned gpus[SIM_MAX_GPUS]) {
     unsigned all[SIM_MAX_GPUS];
     unsigned count = ordered_gpus(machine, all);
-    const char *list = getenv("CUDA_VISIBLE_DEVICES");
-    if (list == NULL) {
-        memcpy(gpus, all, count * sizeof(gpus[0]));
-        return count;
-    }
     unsigned visible = 0;
     for (const char *entry = list; entry != NULL;) {
         while (isspace((unsigned char)*entry))
             entry++;
-        size_t length = strcspn(entry, ", \t");
-        unsigned gpu = strncmp(entry, "GPU-", 4) == 0 ? named_by_uuid(machine, all, count, entry, length)
-                                                      : named_by_index(all, count, entry);
+        unsigned gpu = named(machine, all, count, entry);
         if (gpu == NONE)
             break;
         if (contains(gpus, visible, gpu))
@@ -88,4 +105,32 @@ unsigned visible_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]
             entry++;
     }
     return visible;
+}
+
+/* The MIG device that a visible entry stands for; NONE where it stands for no MIG device. */
+static unsigned mig_device_of(const struct machine *machine, unsigned gpu) {
+    unsigned devices[MIG_MAX_DEVICES];
+    if (mig_is_device(machine->state, gpu))
+        return gpu;
+    return mig_usable_devices(machine, gpu, devices) > 0 ? devices[0] : NONE;
+}
+
+/* Leaves the first MIG device alone, or where there is none the GPUs that are not in MIG mode. */
+static unsigned enumerate(const struct machine *machine, unsigned *gpus, unsigned count) {
+    unsigned left = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned device = mig_device_of(machine, gpus[i]);
+        if (device != NONE) {
+            gpus[0] = device;
+            return 1;
+        }
+        if (!mig_is_enabled(machine->state, gpus[i]))
+            gpus[left++] = gpus[i];
+    }
+    return left;
+}
+
+unsigned visible_gpus(const struct machine *machine, unsigned gpus[SIM_MAX_GPUS]) {
+    const char *list = getenv("CUDA_VISIBLE_DEVICES");
+    return enumerate(machine, gpus, list == NULL ? ordered_gpus(machine, gpus) : read_list(machine, list, gpus));
 }

@@ -1,5 +1,7 @@
 /* Devices: which there are, and what they are. */
+#include "sim/common/mig.h"
 #include "sim/nvml/library.h"
+#include "sim/nvml/mig.h"
 #include "sim/nvml/table.h"
 
 #include <stdbool.h>
@@ -55,8 +57,21 @@ static bool has_uuid(const struct sim_gpu *gpu, const void *uuid) {
     return strcmp(gpu->uuid, uuid) == 0;
 }
 
+static nvmlReturn_t find_mig_device(const char *uuid, nvmlDevice_t *device) {
+    const struct machine *machine = library_machine();
+    for (unsigned i = machine->state->gpu_count; i < mig_entries(machine->state); i++) {
+        const struct sim_gpu *gpu = &machine->state->gpus[i];
+        if (has_uuid(gpu, uuid) && mig_is_visible(i)) {
+            *device = library_mig_device(i);
+            return library_gpu(*device, &gpu);
+        }
+    }
+    return NVML_ERROR_NOT_FOUND;
+}
+
 nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
-    return find(has_uuid, uuid, device);
+    nvmlReturn_t result = find(has_uuid, uuid, device);
+    return result == NVML_ERROR_NOT_FOUND ? find_mig_device(uuid, device) : result;
 }
 
 static bool is_at(const struct sim_gpu *gpu, const void *id) {
@@ -80,7 +95,8 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
     nvmlReturn_t result = library_gpu_for(device, index, &gpu);
     if (result != NVML_SUCCESS)
         return result;
-    *index = (unsigned)(device - library_device(0));
+    *index = mig_is_device(library_machine()->state, device->gpu) ? mig_index(device->gpu)
+                                                                  : (unsigned)(device - library_device(0));
     return NVML_SUCCESS;
 }
 
@@ -98,7 +114,7 @@ nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int siz
 
 nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, minor, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, minor, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *minor = gpu->minor;
@@ -107,7 +123,7 @@ nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor) 
 
 nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t *brand) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, brand, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, brand, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *brand = gpu->brand;
@@ -116,7 +132,7 @@ nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t *brand) {
 
 nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitecture_t *architecture) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, architecture, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, architecture, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *architecture = gpu->architecture;
@@ -125,7 +141,7 @@ nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitectu
 
 nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, device, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     if (major == NULL || minor == NULL)
@@ -137,7 +153,7 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, pci, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, pci, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *pci = (nvmlPciInfo_t){.domain = gpu->domain, .bus = gpu->bus, .device = gpu->device, .pciDeviceId = gpu->pci_id};
@@ -165,31 +181,4 @@ nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t *pci) {
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_t *pci) {
     return get_pci_info_without_bus_id(device, pci);
-}
-
-/* No simulated GPU can be partitioned. */
-nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, unsigned int *pending) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    return current == NULL || pending == NULL ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_NOT_SUPPORTED;
-}
-
-nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    *count = 0;
-    return NVML_SUCCESS;
-}
-
-nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned int *is_mig) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, is_mig, &gpu);
-    if (result != NVML_SUCCESS)
-        return result;
-    *is_mig = 0;
-    return NVML_SUCCESS;
 }

@@ -21,7 +21,7 @@ static uint64_t supported_types(const struct sim_gpu *gpu) {
 
 nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long *types) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, types, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, types, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     *types = supported_types(gpu);
@@ -49,7 +49,7 @@ nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
 
 nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, set, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, set, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     if ((types & ~supported_types(gpu)) != 0)

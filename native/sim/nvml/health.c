@@ -26,7 +26,7 @@ bool health_has_ecc(const struct sim_gpu *gpu) {
 nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, nvmlMemoryErrorType_t type, nvmlEccCounterType_t counter,
                                          unsigned long long *count) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, count, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     if (type >= NVML_MEMORY_ERROR_TYPE_COUNT || counter >= NVML_ECC_COUNTER_TYPE_COUNT)
@@ -54,7 +54,7 @@ nvmlReturn_t nvmlDeviceGetMemoryErrorCounter(nvmlDevice_t device, nvmlMemoryErro
 nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned int *corrected, unsigned int *uncorrected,
                                        unsigned int *pending, unsigned int *failed) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, device, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     if (corrected == NULL || uncorrected == NULL || pending == NULL || failed == NULL)
@@ -80,7 +80,7 @@ static nvmlReturn_t read_field(nvmlDevice_t device, nvmlFieldValue_t *field) {
 
 nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, values, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, values, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     for (int i = 0; i < count; i++)

@@ -1,6 +1,7 @@
 /* nvmlInit and nvmlShutdown, counted as in the real library. */
 #include "sim/nvml/library.h"
 
+#include "sim/common/mig.h"
 #include "sim/nvml/table.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@ static struct machine machine;
 static _Atomic unsigned initialized; /* times, less shutdowns */
 static struct nvmlDevice_st devices[SIM_MAX_GPUS];
 static unsigned device_count;
+static struct nvmlDevice_st mig_handles[SIM_MAX_GPUS]; /* by their index in the state */
 
 const struct machine *library_machine(void) {
     return atomic_load(&initialized) > 0 ? &machine : NULL;
@@ -24,14 +26,40 @@ nvmlDevice_t library_device(unsigned index) {
     return &devices[index];
 }
 
+nvmlDevice_t library_mig_device(unsigned entry) {
+    mig_handles[entry].gpu = entry;
+    return &mig_handles[entry];
+}
+
+static bool is_one_of(nvmlDevice_t device, const struct nvmlDevice_st *handles, unsigned count) {
+    size_t offset = (size_t)((const char *)device - (const char *)handles);
+    return offset < count * sizeof(handles[0]) && offset % sizeof(handles[0]) == 0;
+}
+
+/* A MIG device may have been destroyed since its handle was given. */
+static bool is_mig_device(nvmlDevice_t device) {
+    return is_one_of(device, mig_handles, SIM_MAX_GPUS) && mig_is_device(machine.state, device->gpu) &&
+           atomic_load(&machine.state->mig[device->gpu].exists) != 0;
+}
+
 nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu) {
     if (library_machine() == NULL)
         return NVML_ERROR_UNINITIALIZED;
-    size_t offset = (size_t)((char *)device - (char *)devices);
-    if (offset >= device_count * sizeof(devices[0]) || offset % sizeof(devices[0]) != 0)
+    if (!is_one_of(device, devices, device_count) && !is_mig_device(device))
         return NVML_ERROR_INVALID_ARGUMENT;
     *gpu = &machine.state->gpus[device->gpu];
-    return library_is_lost(device->gpu) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
+    return library_is_lost(mig_gpu_of(machine.state, device->gpu)) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
+}
+
+nvmlReturn_t library_whole_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu) {
+    nvmlReturn_t result = library_gpu_for(device, answer, gpu);
+    return result == NVML_SUCCESS && mig_is_device(machine.state, device->gpu) ? NVML_ERROR_NOT_SUPPORTED : result;
+}
+
+nvmlReturn_t library_use_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu) {
+    nvmlReturn_t result = library_gpu_for(device, answer, gpu);
+    bool is_barred = result == NVML_SUCCESS && mig_is_enabled(machine.state, device->gpu) && !mig_may_monitor();
+    return is_barred ? NVML_ERROR_NO_PERMISSION : result;
 }
 
 bool library_is_lost(unsigned gpu) {

@@ -8,20 +8,29 @@
 #include <stdbool.h>
 
 struct nvmlDevice_st {
-    unsigned gpu; /* index in the machine's state */
+    unsigned gpu; /* index in the machine's state; of a MIG device too */
 };
 
 /* The machine, or NULL when NVML is not initialized. */
 const struct machine *library_machine(void);
 
+/* GPUs by NVML's index, and MIG devices by their index in the state. */
 unsigned library_device_count(void);
 nvmlDevice_t library_device(unsigned index);
+nvmlDevice_t library_mig_device(unsigned entry);
 
-/* The GPU that a handle names, or the reason why it names none; one that is lost answers nothing else. */
+/* The GPU or MIG device that a handle names, or the reason why it names none; of a GPU that is lost nothing else is
+ * answered. */
 nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu);
 
 /* The same for a caller that wants to be told something of it, at `answer`. */
 nvmlReturn_t library_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu);
+
+/* The same where a MIG device has no such thing. */
+nvmlReturn_t library_whole_gpu_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu);
+
+/* The same where all of a GPU in MIG mode is looked at, which not everybody may. */
+nvmlReturn_t library_use_for(nvmlDevice_t device, const void *answer, const struct sim_gpu **gpu);
 
 /* Whether a GPU, by its index in the machine's state, has fallen off the bus. */
 bool library_is_lost(unsigned gpu);

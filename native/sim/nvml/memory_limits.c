@@ -49,7 +49,7 @@ static nvmlReturn_t open_directory(const char *path, int *directory) {
 
 /* What both calls ask first: an older driver's library has neither of them. */
 static nvmlReturn_t begin(nvmlDevice_t device, const void *limits, const struct sim_gpu **gpu) {
-    nvmlReturn_t result = library_gpu_for(device, limits, gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, limits, gpu); /* MIG devices have none */
     if (result != NVML_SUCCESS)
         return result;
     return limits_known(library_machine()) ? NVML_SUCCESS : NVML_ERROR_FUNCTION_NOT_FOUND;

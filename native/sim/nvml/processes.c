@@ -1,11 +1,12 @@
 /* Which processes use a device. */
 #include "sim/common/ledger.h"
+#include "sim/common/mig.h"
 #include "sim/common/slots.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
 
-/* Tells what the process in `slot` has on the GPU, if it has anything, its PID means something to the caller, and the
- * machine's driver is one that tells. */
+/* Tells what the process in `slot` has on the GPU or MIG device, if it has anything, its PID means something to the
+ * caller, and the machine's driver is one that tells. */
 static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) {
     const struct machine *machine = library_machine();
     uint64_t used = ledger_used_by(machine, slot, gpu);
@@ -16,7 +17,10 @@ static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) 
         return false;
     if (machine->state->process_list == SIM_PROCESSES_WITHOUT_MEMORY)
         used = 0;
-    *process = (nvmlProcessInfo_t){(unsigned)pid, used, NVML_VALUE_NOT_AVAILABLE, NVML_VALUE_NOT_AVAILABLE};
+    bool in_mig_device = mig_is_device(machine->state, gpu);
+    *process = (nvmlProcessInfo_t){(unsigned)pid, used,
+                                   in_mig_device ? machine->state->mig[gpu].instance : NVML_VALUE_NOT_AVAILABLE,
+                                   in_mig_device ? 0 : NVML_VALUE_NOT_AVAILABLE};
     return true;
 }
 
@@ -33,29 +37,44 @@ static void put_v2(void *rows, unsigned row, const nvmlProcessInfo_t *process) {
 
 static void put_detail(void *rows, unsigned row, const nvmlProcessInfo_t *process) {
     ((nvmlProcessDetail_v1_t *)rows)[row] = (nvmlProcessDetail_v1_t){
-        process->pid, process->usedGpuMemory, NVML_VALUE_NOT_AVAILABLE, NVML_VALUE_NOT_AVAILABLE, 0};
+        process->pid, process->usedGpuMemory, process->gpuInstanceId, process->computeInstanceId, 0};
 }
 
-/* Fills at most *count rows; *count becomes the number of processes. */
+/* The caller's array, with room for so many rows, and how many there would be. */
+struct list {
+    void *rows;
+    put_row *put;
+    unsigned room;
+    unsigned found;
+};
+
+static void list_on(unsigned gpu, struct list *list) {
+    for (unsigned slot = 0; slot < slots_count(library_machine()); slot++) {
+        nvmlProcessInfo_t process;
+        if (!process_on(gpu, slot, &process))
+            continue;
+        if (list->found < list->room)
+            list->put(list->rows, list->found, &process);
+        list->found++;
+    }
+}
+
+/* Fills at most *count rows; *count becomes the number of processes. Of a GPU in MIG mode those on its MIG devices. */
 static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *rows, put_row *put) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu(device, &gpu);
+    nvmlReturn_t result = library_use_for(device, device, &gpu);
     if (result != NVML_SUCCESS)
         return result;
     if (count == NULL || (*count > 0 && rows == NULL))
         return NVML_ERROR_INVALID_ARGUMENT;
-    unsigned found = 0;
-    for (unsigned slot = 0; slot < slots_count(library_machine()); slot++) {
-        nvmlProcessInfo_t process;
-        if (!process_on(device->gpu, slot, &process))
-            continue;
-        if (found < *count)
-            put(rows, found, &process);
-        found++;
-    }
-    bool fits = found <= *count;
-    *count = found;
-    return fits ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
+    struct list list = {rows, put, *count, 0};
+    unsigned devices[MIG_MAX_DEVICES];
+    unsigned divisions = mig_devices(library_machine()->state, device->gpu, devices);
+    list_on(device->gpu, &list);
+    for (unsigned i = 0; i < divisions; i++)
+        list_on(devices[i], &list);
+    *count = list.found;
+    return list.found <= list.room ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
 }
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count,

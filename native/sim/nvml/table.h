@@ -38,6 +38,18 @@
     ROW(nvmlDeviceGetMigMode, (nvmlDevice_t device, unsigned int *current, unsigned int *pending)) \
     ROW(nvmlDeviceGetMaxMigDeviceCount, (nvmlDevice_t device, unsigned int *count)) \
     ROW(nvmlDeviceIsMigDeviceHandle, (nvmlDevice_t device, unsigned int *is_mig)) \
+    ROW(nvmlDeviceGetMigDeviceHandleByIndex, (nvmlDevice_t device, unsigned int index, nvmlDevice_t *mig)) \
+    ROW(nvmlDeviceGetDeviceHandleFromMigDeviceHandle, (nvmlDevice_t mig, nvmlDevice_t *device)) \
+    ROW(nvmlDeviceGetGpuInstanceId, (nvmlDevice_t device, unsigned int *id)) \
+    ROW(nvmlDeviceGetComputeInstanceId, (nvmlDevice_t device, unsigned int *id)) \
+    ROW(nvmlDeviceGetAttributes, (nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)) \
+    ROW(nvmlDeviceGetAttributes_v2, (nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)) \
+    ROW(nvmlDeviceGetGpuInstanceProfileInfo, (nvmlDevice_t device, unsigned int profile, nvmlGpuInstanceProfileInfo_t *info)) \
+    ROW(nvmlDeviceGetGpuInstanceById, (nvmlDevice_t device, unsigned int id, nvmlGpuInstance_t *instance)) \
+    ROW(nvmlGpuInstanceGetInfo, (nvmlGpuInstance_t instance, nvmlGpuInstanceInfo_t *info)) \
+    ROW(nvmlGpuInstanceGetComputeInstanceProfileInfo, (nvmlGpuInstance_t instance, unsigned int profile, unsigned int engine, nvmlComputeInstanceProfileInfo_t *info)) \
+    ROW(nvmlGpuInstanceGetComputeInstanceById, (nvmlGpuInstance_t instance, unsigned int id, nvmlComputeInstance_t *compute)) \
+    ROW(nvmlComputeInstanceGetInfo_v2, (nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t *info)) \
     \
     ROW(nvmlDeviceGetMemoryInfo, (nvmlDevice_t device, nvmlMemory_t *memory)) \
     ROW(nvmlDeviceGetMemoryInfo_v2, (nvmlDevice_t device, nvmlMemory_v2_t *memory)) \

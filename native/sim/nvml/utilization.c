@@ -1,5 +1,6 @@
 /* For how long kernels ran, in percent of the time: of what the schedule knows, in spans of 100 ms that are over. */
 #include "sim/common/engine.h"
+#include "sim/common/mig.h"
 #include "sim/common/queues.h"
 #include "sim/common/recent.h"
 #include "sim/nvml/library.h"
@@ -34,9 +35,17 @@ static unsigned percent(const struct sim_recent *recent, const struct window *wi
     return (unsigned)((recent_sum(recent, window->first, window->end) * 100 + whole / 2) / whole);
 }
 
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
+/* Of MIG devices and GPUs in MIG mode NVML does not tell how busy they are. */
+static nvmlReturn_t time_for(nvmlDevice_t device, const void *answer) {
     const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, rates, &gpu);
+    nvmlReturn_t result = library_whole_gpu_for(device, answer, &gpu);
+    if (result != NVML_SUCCESS)
+        return result;
+    return mig_is_enabled(library_machine()->state, device->gpu) ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
+    nvmlReturn_t result = time_for(device, rates);
     if (result != NVML_SUCCESS)
         return result;
     struct sim_schedule *schedule = engine_copy(library_machine(), device->gpu);
@@ -103,14 +112,12 @@ static nvmlReturn_t list(unsigned gpu, uint64_t since, unsigned *count, void *ro
 
 nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples,
                                              unsigned int *count, unsigned long long since) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, count, &gpu);
+    nvmlReturn_t result = time_for(device, count);
     return result != NVML_SUCCESS ? result : list(device->gpu, since, count, samples, put_sample);
 }
 
 nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device, nvmlProcessesUtilizationInfo_v1_t *info) {
-    const struct sim_gpu *gpu;
-    nvmlReturn_t result = library_gpu_for(device, info, &gpu);
+    nvmlReturn_t result = time_for(device, info);
     if (result != NVML_SUCCESS)
         return result;
     if (info->version != NVML_STRUCT_VERSION(nvmlProcessesUtilizationInfo_v1_t, 1))

@@ -1,4 +1,5 @@
-/* -L: a line per GPU. */
+/* -L: a line per GPU and MIG device. */
+#include "sim/smi/mig.h"
 #include "sim/smi/nvml.h"
 #include "sim/smi/smi.h"
 
@@ -18,6 +19,8 @@ int smi_list(void) {
             result = nvml.uuid(device, uuid, sizeof(uuid));
         if (result == NVML_SUCCESS)
             printf("GPU %u: %s (UUID: %s)\n", i, name, uuid);
+        if (result == NVML_SUCCESS)
+            result = mig_list(device);
     }
     return result == NVML_SUCCESS ? 0 : nvml_failed("list the GPUs", result);
 }

@@ -17,6 +17,10 @@
     FUNCTION(pci, nvmlDeviceGetPciInfo_v3, (nvmlDevice_t device, nvmlPciInfo_t * pci))                                 \
     FUNCTION(memory, nvmlDeviceGetMemoryInfo, (nvmlDevice_t device, nvmlMemory_t * memory))                            \
     FUNCTION(utilization, nvmlDeviceGetUtilizationRates, (nvmlDevice_t device, nvmlUtilization_t * rates))             \
+    FUNCTION(mig_count, nvmlDeviceGetMaxMigDeviceCount, (nvmlDevice_t device, unsigned int *count))                    \
+    FUNCTION(mig_handle, nvmlDeviceGetMigDeviceHandleByIndex,                                                          \
+             (nvmlDevice_t device, unsigned int index, nvmlDevice_t *mig))                                             \
+    FUNCTION(instance, nvmlDeviceGetGpuInstanceId, (nvmlDevice_t device, unsigned int *id))                            \
     FUNCTION(processes, nvmlDeviceGetComputeRunningProcesses_v3,                                                       \
              (nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *processes))
 

@@ -1,4 +1,5 @@
 /* The table that nvidia-smi prints without arguments. */
+#include "sim/smi/mig.h"
 #include "sim/smi/nvml.h"
 #include "sim/smi/smi.h"
 
@@ -14,7 +15,9 @@ struct gpu {
     char name[96];
     nvmlPciInfo_t pci;
     nvmlMemory_t memory;
+    bool shows_memory; /* not where it is in MIG mode and this process may not look at all of it */
     nvmlUtilization_t utilization;
+    bool shows_utilization; /* not in MIG mode */
 };
 
 static nvmlReturn_t read_gpu(unsigned index, struct gpu *gpu) {
@@ -23,11 +26,12 @@ static nvmlReturn_t read_gpu(unsigned index, struct gpu *gpu) {
         result = nvml.name(gpu->device, gpu->name, sizeof(gpu->name));
     if (result == NVML_SUCCESS)
         result = nvml.pci(gpu->device, &gpu->pci);
-    if (result == NVML_SUCCESS)
-        result = nvml.memory(gpu->device, &gpu->memory);
-    if (result == NVML_SUCCESS && nvml.utilization(gpu->device, &gpu->utilization) != NVML_SUCCESS)
-        gpu->utilization.gpu = 0;
-    return result;
+    if (result != NVML_SUCCESS)
+        return result;
+    gpu->shows_utilization = nvml.utilization(gpu->device, &gpu->utilization) == NVML_SUCCESS;
+    result = nvml.memory(gpu->device, &gpu->memory);
+    gpu->shows_memory = result == NVML_SUCCESS;
+    return result == NVML_ERROR_NO_PERMISSION ? NVML_SUCCESS : result;
 }
 
 static nvmlReturn_t print_head(void) {
@@ -52,10 +56,14 @@ static nvmlReturn_t print_head(void) {
 }
 
 static void print_gpu(unsigned index, const struct gpu *gpu) {
-    char usage[64];
-    snprintf(usage, sizeof(usage), "%lluMiB / %lluMiB", gpu->memory.used >> 20, gpu->memory.total >> 20);
+    char usage[64] = "N/A";
+    char utilization[16] = "N/A";
+    if (gpu->shows_memory)
+        snprintf(usage, sizeof(usage), "%lluMiB / %lluMiB", gpu->memory.used >> 20, gpu->memory.total >> 20);
+    if (gpu->shows_utilization)
+        snprintf(utilization, sizeof(utilization), "%u%%", gpu->utilization.gpu);
     printf("| %3u  %-34.34s | %22s |                      |\n", index, gpu->name, gpu->pci.busId);
-    printf("|      %-34s | %22s | %7u%%             |\n", "", usage, gpu->utilization.gpu);
+    printf("|      %-34s | %22s | %8s             |\n", "", usage, utilization);
     printf("+-----------------------------------------+------------------------+----------------------+\n");
 }
 
@@ -83,6 +91,49 @@ static void print_process(unsigned index, const nvmlProcessInfo_t *process) {
     printf("| %4u %10u      C   %-44.44s %14lluMiB |\n", index, process->pid, name, process->usedGpuMemory >> 20);
 }
 
+static nvmlReturn_t print_mig_devices(const struct gpu *gpus, unsigned count) {
+    nvmlDevice_t devices[SMI_MIG_DEVICES];
+    nvmlReturn_t result = NVML_SUCCESS;
+    bool any = false;
+    for (unsigned i = 0; result == NVML_SUCCESS && i < count; i++) {
+        if (mig_devices(gpus[i].device, devices) == 0)
+            continue;
+        if (!any)
+            printf("\n" LINE
+                   "| MIG devices:                            |                        |                      |\n"
+                   "|  GPU    GI   MIG  Profile               |           Memory-Usage |                      |\n"
+                   "|=========================================+========================+======================|\n");
+        any = true;
+        result = mig_print_rows(i, gpus[i].device);
+    }
+    if (any)
+        printf(LINE);
+    return result;
+}
+
+/* Prints those on a device. */
+static nvmlReturn_t print_processes_on(unsigned index, nvmlDevice_t device, bool *any) {
+    nvmlProcessInfo_t *processes;
+    unsigned found;
+    nvmlReturn_t result = read_processes(device, &processes, &found);
+    for (unsigned k = 0; result == NVML_SUCCESS && k < found; k++) {
+        print_process(index, &processes[k]);
+        *any = true;
+    }
+    free(processes);
+    return result;
+}
+
+/* Those on a GPU, or on its MIG devices where there are any. */
+static nvmlReturn_t print_processes_of(unsigned index, nvmlDevice_t gpu, bool *any) {
+    nvmlDevice_t devices[SMI_MIG_DEVICES];
+    unsigned count = mig_devices(gpu, devices);
+    nvmlReturn_t result = count == 0 ? print_processes_on(index, gpu, any) : NVML_SUCCESS;
+    for (unsigned i = 0; result == NVML_SUCCESS && i < count; i++)
+        result = print_processes_on(index, devices[i], any);
+    return result == NVML_ERROR_NO_PERMISSION ? NVML_SUCCESS : result;
+}
+
 static nvmlReturn_t print_processes(const struct gpu *gpus, unsigned count) {
     printf("\n" LINE);
     printf("| Processes:                                                                   GPU Memory |\n"
@@ -90,14 +141,7 @@ static nvmlReturn_t print_processes(const struct gpu *gpus, unsigned count) {
            "|=========================================================================================|\n");
     bool any = false;
     for (unsigned i = 0; i < count; i++) {
-        nvmlProcessInfo_t *processes;
-        unsigned found;
-        nvmlReturn_t result = read_processes(gpus[i].device, &processes, &found);
-        for (unsigned k = 0; result == NVML_SUCCESS && k < found; k++) {
-            print_process(i, &processes[k]);
-            any = true;
-        }
-        free(processes);
+        nvmlReturn_t result = print_processes_of(i, gpus[i].device, &any);
         if (result != NVML_SUCCESS)
             return result;
     }
@@ -125,6 +169,8 @@ int smi_table(void) {
         result = print_head();
     for (unsigned i = 0; result == NVML_SUCCESS && i < count; i++)
         print_gpu(i, &gpus[i]);
+    if (result == NVML_SUCCESS)
+        result = print_mig_devices(gpus, count);
     if (result == NVML_SUCCESS)
         result = print_processes(gpus, count);
     free(gpus);

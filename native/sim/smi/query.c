@@ -35,6 +35,15 @@ static nvmlReturn_t print_name(nvmlDevice_t device, unsigned index, bool units) 
     return result;
 }
 
+/* A GPU in MIG mode tells of its memory only to who may look at all of it: then the field says so. */
+static nvmlReturn_t read_memory(nvmlDevice_t device, nvmlMemory_t *memory, bool *may_look) {
+    nvmlReturn_t result = nvml.memory(device, memory);
+    *may_look = result != NVML_ERROR_NO_PERMISSION;
+    if (!*may_look)
+        printf("[%s]", nvml.error_string(result));
+    return *may_look ? result : NVML_SUCCESS;
+}
+
 static void print_mib(unsigned long long bytes, bool units) {
     printf("%llu%s", bytes >> 20, units ? " MiB" : "");
 }
@@ -42,8 +51,9 @@ static void print_mib(unsigned long long bytes, bool units) {
 static nvmlReturn_t print_total(nvmlDevice_t device, unsigned index, bool units) {
     (void)index;
     nvmlMemory_t memory;
-    nvmlReturn_t result = nvml.memory(device, &memory);
-    if (result == NVML_SUCCESS)
+    bool may_look;
+    nvmlReturn_t result = read_memory(device, &memory, &may_look);
+    if (result == NVML_SUCCESS && may_look)
         print_mib(memory.total, units);
     return result;
 }
@@ -51,8 +61,9 @@ static nvmlReturn_t print_total(nvmlDevice_t device, unsigned index, bool units)
 static nvmlReturn_t print_used(nvmlDevice_t device, unsigned index, bool units) {
     (void)index;
     nvmlMemory_t memory;
-    nvmlReturn_t result = nvml.memory(device, &memory);
-    if (result == NVML_SUCCESS)
+    bool may_look;
+    nvmlReturn_t result = read_memory(device, &memory, &may_look);
+    if (result == NVML_SUCCESS && may_look)
         print_mib(memory.used, units);
     return result;
 }
@@ -60,8 +71,9 @@ static nvmlReturn_t print_used(nvmlDevice_t device, unsigned index, bool units) 
 static nvmlReturn_t print_free(nvmlDevice_t device, unsigned index, bool units) {
     (void)index;
     nvmlMemory_t memory;
-    nvmlReturn_t result = nvml.memory(device, &memory);
-    if (result == NVML_SUCCESS)
+    bool may_look;
+    nvmlReturn_t result = read_memory(device, &memory, &may_look);
+    if (result == NVML_SUCCESS && may_look)
         print_mib(memory.free, units);
     return result;
 }

@@ -7,7 +7,7 @@
 /* The table of everything. */
 int smi_table(void);
 
-/* -L: a line per GPU. */
+/* -L: a line per GPU and MIG device. */
 int smi_list(void);
 
 /* --query-gpu: the fields, separated by commas, of each GPU; as CSV with the header and units unless they are off. */

@@ -1,4 +1,4 @@
-/* hami-sim: creates the state of a simulated machine, breaks its GPUs, and shows what runs on them. */
+/* hami-sim: creates the state of a simulated machine, breaks and divides its GPUs, and shows what runs on them. */
 #include "sim/tool/tool.h"
 
 #include <stdarg.h>
@@ -15,6 +15,7 @@ static const struct {
      "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] [--process-list LIST] --gpu "
      "KEY=VALUE,…"},
     {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
+    {"mig", tool_mig, "STATE GPU-UUID off | on [PROFILE…]"},
     {"show", tool_show, "STATE"},
     {"watch", tool_watch, "STATE MS"},
 };

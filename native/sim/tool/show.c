@@ -2,6 +2,7 @@
 #include "sim/common/ledger.h"
 #include "sim/common/machine.h"
 #include "sim/common/memory_limits.h"
+#include "sim/common/mig.h"
 #include "sim/common/slots.h"
 #include "sim/tool/times.h"
 #include "sim/tool/tool.h"
@@ -48,17 +49,53 @@ static void print_limits(const struct machine *machine, unsigned gpu) {
     }
 }
 
+static bool print_device(const struct machine *machine, unsigned entry, bool writable) {
+    const struct sim_state *state = machine->state;
+    const struct sim_mig *mig = &state->mig[entry];
+    char profile[32];
+    mig_profile_name(&mig_profiles[mig->profile], &state->gpus[mig->parent], profile, sizeof(profile));
+    printf(
+        "{\"uuid\": \"%s\", \"profile\": \"%s\", \"instance\": %u, \"memory\": %llu, \"used\": %llu, \"processes\": [",
+        state->gpus[entry].uuid, profile, mig->instance, (unsigned long long)state->gpus[entry].memory,
+        (unsigned long long)ledger_used(machine, entry));
+    print_processes(machine, entry);
+    printf("], ");
+    bool printed = times_print(machine, entry, writable);
+    printf("}");
+    return printed;
+}
+
+/* The MIG devices of a GPU in MIG mode, null of any other. */
+static bool print_mig(const struct machine *machine, unsigned gpu, bool writable) {
+    if (!mig_is_enabled(machine->state, gpu)) {
+        printf("null");
+        return true;
+    }
+    unsigned devices[MIG_MAX_DEVICES];
+    unsigned count = mig_devices(machine->state, gpu, devices);
+    bool printed = true;
+    printf("[");
+    for (unsigned i = 0; printed && i < count; i++) {
+        printf("%s", i == 0 ? "" : ", ");
+        printed = print_device(machine, devices[i], writable);
+    }
+    printf("]");
+    return printed;
+}
+
 static bool print_gpu(const struct machine *machine, unsigned index, bool writable) {
     const struct sim_gpu *gpu = &machine->state->gpus[index];
     printf("%s\n  {\"uuid\": \"%s\", \"name\": ", index == 0 ? "" : ",", gpu->uuid);
     print_string(gpu->name);
     printf(", \"minor\": %u, \"memory\": %llu, \"used\": %llu, \"processes\": [", gpu->minor,
-           (unsigned long long)gpu->memory, (unsigned long long)ledger_used(machine, index));
+           (unsigned long long)gpu->memory, (unsigned long long)mig_memory_used(machine, index));
     print_processes(machine, index);
     printf("], \"limits\": [");
     print_limits(machine, index);
     printf("], ");
     bool printed = times_print(machine, index, writable);
+    printf(", \"mig\": ");
+    printed = printed && print_mig(machine, index, writable);
     printf("}");
     return printed;
 }

@@ -8,6 +8,7 @@
 
 int tool_create(int count, char **arguments);
 int tool_fault(int count, char **arguments);
+int tool_mig(int count, char **arguments);
 int tool_show(int count, char **arguments);
 int tool_watch(int count, char **arguments);
 

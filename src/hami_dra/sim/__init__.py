@@ -3,16 +3,8 @@
 from .cdi import write_cdi_spec
 from .config import ConfigError, MachineConfig, read_config
 from .gpus import MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import (
-    GpuUsage,
-    Machine,
-    MachineError,
-    MemoryLimit,
-    ProcessTime,
-    ProcessUsage,
-    SimulatedDriver,
-    create_machine,
-)
+from .machine import Machine, MachineError, SimulatedDriver, create_machine
+from .usage import GpuUsage, MemoryLimit, MigUsage, ProcessTime, ProcessUsage
 
 __all__ = [
     "MODELS",
@@ -22,6 +14,7 @@ __all__ = [
     "MachineConfig",
     "MachineError",
     "MemoryLimit",
+    "MigUsage",
     "Model",
     "ProcessTime",
     "ProcessUsage",

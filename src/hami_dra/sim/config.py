@@ -12,6 +12,7 @@ switch_us = 0
 model = "NVIDIA A100-SXM4-40GB"
 count = 2
 memory = "16Gi"
+mig = ["1g.2gb", "2g.4gb"]  # in MIG mode, divided like this
 """
 
 import re
@@ -42,6 +43,7 @@ class _GpuTable(msgspec.Struct, forbid_unknown_fields=True):
     model: str = DEFAULT_MODEL.name
     count: int = 1
     memory: str | None = None
+    mig: list[str] | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,7 +70,8 @@ def _config(described: _File, seed: str) -> MachineConfig:
     gpus: list[SimulatedGpu] = []
     for place, table in enumerate(described.gpu):
         memory = None if table.memory is None else _bytes(table.memory)
-        gpus += simulated_gpus(table.count, model=_model(table.model), memory_bytes=memory, seed=f"{seed}/{place}")
+        model = _model(table.model)
+        gpus += simulated_gpus(table.count, model=model, memory_bytes=memory, seed=f"{seed}/{place}", mig=table.mig)
     driver = SimulatedDriver(
         described.driver,
         described.cuda,

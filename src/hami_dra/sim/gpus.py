@@ -1,6 +1,7 @@
 """What simulated GPUs there can be: models as NVIDIA sells them, and GPUs as a machine has them."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -42,21 +43,32 @@ DEFAULT_MODEL = MODELS["NVIDIA A100-SXM4-40GB"]
 
 @dataclass(frozen=True)
 class SimulatedGpu:
-    """One GPU. Its place on the PCI bus and its minor number follow from its place among the machine's GPUs."""
+    """One GPU. Its place on the PCI bus and its minor number follow from its place among the machine's GPUs.
+
+    `mig` is None unless the GPU is in MIG mode; then it has the profiles of its MIG devices, such as 1g.5gb.
+    """
 
     uuid: str
     model: Model
     memory_bytes: int
+    mig: tuple[str, ...] | None = None
 
 
 def simulated_gpus(
-    count: int, *, model: Model = DEFAULT_MODEL, memory_bytes: int | None = None, seed: str = ""
+    count: int,
+    *,
+    model: Model = DEFAULT_MODEL,
+    memory_bytes: int | None = None,
+    seed: str = "",
+    mig: Iterable[str] | None = None,
 ) -> tuple[SimulatedGpu, ...]:
-    """Return `count` GPUs of one model, with the model's memory unless told otherwise.
+    """Return `count` GPUs of one model, with the model's memory unless told otherwise, each divided as `mig` says.
 
     The UUIDs depend on the seed and the place alone; give each machine of a cluster its own seed.
     """
     memory = model.memory_bytes if memory_bytes is None else memory_bytes
+    layout = None if mig is None else tuple(mig)
     return tuple(
-        SimulatedGpu(f"GPU-{uuid.uuid5(_NAMESPACE, f'{seed}/{place}')}", model, memory) for place in range(count)
+        SimulatedGpu(f"GPU-{uuid.uuid5(_NAMESPACE, f'{seed}/{place}')}", model, memory, layout)
+        for place in range(count)
     )

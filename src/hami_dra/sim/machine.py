@@ -18,6 +18,8 @@ import msgspec
 
 from ..native import lib
 from .gpus import SimulatedGpu
+from .mig import capability_minors, capability_node, write_proc
+from .usage import GpuUsage, MigUsage
 
 STATE = Path("run/nvidia-persistenced/socket")
 SMI = Path("usr/bin/nvidia-smi")
@@ -46,54 +48,6 @@ class SimulatedDriver:
     process_list: ProcessList = "whole"
     slice_us: int = 2000
     switch_us: int = 0
-
-
-class ProcessUsage(msgspec.Struct, frozen=True):
-    """What one process uses of one GPU; the PID is 0 if it is not in the reader's PID namespace."""
-
-    pid: int
-    memory: int
-    contexts: int
-
-
-class MemoryLimit(msgspec.Struct, frozen=True):
-    """What the driver lets the processes of one cgroup have of one GPU, in bytes, and what they have.
-
-    The cgroup is the inode number of its directory.
-    """
-
-    cgroup: int
-    soft: int
-    hard: int
-    used: int
-
-
-class ProcessTime(msgspec.Struct, frozen=True):
-    """How long one process has had one GPU up to now, since it first launched a kernel there that takes time.
-
-    The PID of a living process is 0 if it is not in the reader's PID namespace; that of an ended one is its own.
-    `began_ns` is on the monotonic clock: together with the PID it tells processes apart.
-    """
-
-    pid: int
-    began_ns: int
-    served_ns: int
-    ended: bool
-
-
-class GpuUsage(msgspec.Struct, frozen=True):
-    """What is used of one GPU, in bytes and in time, and by whom; and how the driver limits cgroups on it.
-
-    Times are of the living and of the last 1,024 processes that ended, up to `now_ns` of the monotonic clock.
-    """
-
-    uuid: str
-    memory: int
-    used: int
-    processes: list[ProcessUsage]
-    limits: list[MemoryLimit]
-    now_ns: int
-    times: list[ProcessTime]
 
 
 class _Shown(msgspec.Struct):
@@ -134,6 +88,30 @@ class Machine:
         """
         _hami_sim("fault", str(self.state), gpu_uuid, *faults)
 
+    def divide(self, gpu_uuid: str, *profiles: str) -> list[MigUsage]:
+        """Put a GPU into MIG mode, divided like this; return its MIG devices, of which those that fit stay as they are.
+
+        Raises MachineError, also where one that must go is in use.
+        """
+        return self._set_mig(gpu_uuid, "on", *profiles)
+
+    def unite(self, gpu_uuid: str) -> None:
+        """Take a GPU out of MIG mode. Raises MachineError, also where one of its MIG devices is in use."""
+        self._set_mig(gpu_uuid, "off")
+
+    def _set_mig(self, gpu_uuid: str, *layout: str) -> list[MigUsage]:
+        _hami_sim("mig", str(self.state), gpu_uuid, *layout)
+        devices = {minor: gpu.mig or [] for minor, gpu in enumerate(self.usage())}
+        write_proc(self.root, len(self.gpus), devices)
+        wanted = {self.root / capability_node(minor) for minor in capability_minors(devices)}
+        nodes = (self.root / capability_node(0)).parent
+        nodes.mkdir(exist_ok=True)
+        for node in set(nodes.iterdir()) - wanted:
+            node.unlink()
+        for node in wanted - set(nodes.iterdir()):
+            _make_node(node)
+        return next(devices[minor] for minor, gpu in enumerate(self.gpus) if gpu.uuid == gpu_uuid)
+
 
 def create_machine(root: Path, gpus: Sequence[SimulatedGpu], driver: SimulatedDriver = SimulatedDriver()) -> Machine:
     """Lay out a machine below `root`, which is made if need be. Raises MachineError, also if there is one already."""
@@ -147,6 +125,9 @@ def create_machine(root: Path, gpus: Sequence[SimulatedGpu], driver: SimulatedDr
     except OSError as error:
         raise MachineError(f"cannot lay out a machine in {root}: {error}") from error
     _hami_sim("create", str(machine.state), *_driver_options(driver), *_gpu_options(machine.gpus))
+    for gpu in machine.gpus:
+        if gpu.mig is not None:
+            machine.divide(gpu.uuid, *gpu.mig)
     return machine
 
 

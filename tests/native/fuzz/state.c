@@ -1,6 +1,7 @@
 /* The state of a simulated machine, damaged: it is refused, or what it says is in bounds. */
 #include "sim/common/ledger.h"
 #include "sim/common/machine.h"
+#include "sim/common/mig.h"
 #include "sim/common/slots.h"
 
 #include "target.h"
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #define GPUS  2
-#define WORDS (offsetof(struct sim_state, gpus) / 8 + 2 * sizeof(struct sim_gpu) / 8)
+#define WORDS (offsetof(struct sim_state, event_count) / 8)
 
 static int write_state(const uint8_t *data, size_t size) {
     static const struct {
@@ -32,6 +33,14 @@ static void use(const struct machine *machine) {
         target_expect(ledger_used(machine, gpu) <= machine->state->gpus[gpu].memory);
         target_expect(memchr(machine->state->gpus[gpu].name, '\0', sizeof machine->state->gpus[gpu].name) != NULL);
         target_expect(memchr(machine->state->gpus[gpu].uuid, '\0', sizeof machine->state->gpus[gpu].uuid) != NULL);
+    }
+    target_expect(mig_entries(machine->state) <= SIM_MAX_GPUS);
+    for (unsigned entry = machine->state->gpu_count; entry < mig_entries(machine->state); entry++) {
+        char name[64];
+        uint32_t profile = machine->state->mig[entry].profile;
+        target_expect(mig_gpu_of(machine->state, entry) < machine->state->gpu_count && profile < MIG_PROFILES);
+        mig_profile_name(&mig_profiles[profile], &machine->state->gpus[entry], name, sizeof name);
+        target_expect(ledger_used(machine, entry) <= machine->state->gpus[entry].memory);
     }
     target_expect(memchr(machine->state->driver_version, '\0', sizeof machine->state->driver_version) != NULL);
 }
