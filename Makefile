@@ -44,6 +44,12 @@ glibc: build $(VENV)/.test ## libvgpu.so on the oldest and the newest C library 
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
 	@$(BIN)/python -m bench.core $(ARGS)
 
+bench-compute: build ## how well libvgpu.so holds shares of a GPU's time (ARGS="--compare /path/libvgpu.so", --save FILE)
+	@$(BIN)/python -m bench.compute $(ARGS)
+
+bench-compute-plots: build $(VENV)/.test ## draw what bench-compute has saved: docs/compute/*.svg
+	@$(BIN)/python -m bench.compute.plots bench/compute/results.json docs/compute
+
 bench-plugin: build $(VENV)/.test ## what the node plugin costs: its start, its calls, its memory
 	@$(BIN)/python -m bench.plugin $(ARGS)
 
@@ -93,4 +99,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-plugin bench-races cuda-functions share-config lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-compute bench-compute-plots bench-plugin bench-races cuda-functions share-config lint format image wheel clean

@@ -108,7 +108,7 @@ static CUresult info(void) {
     return mem_info(&free, &total);
 }
 
-/* The simulator runs no kernels; it says so at once, which is as quick as a driver can be. */
+/* A launch of no kernel: the simulator refuses it at once, which is as quick as a driver can be. */
 static CUresult launch(void) {
     launch_kernel(NULL, 1, 1, 1, 1, 1, 1, 0, NULL, NULL, NULL);
     return CUDA_SUCCESS;

@@ -59,10 +59,11 @@ def measure(row: Row, program: Path, libraries: Mapping[str, Path | None]) -> Re
         subjects = [
             lay_out(Path(folder, name), name, program, library, row.context_ms) for name, library in libraries.items()
         ]
-        return _measure(row, subjects)
+        return measure_in_turn(row, subjects)
 
 
-def _measure(row: Row, subjects: Sequence[Subject]) -> Result:
+def measure_in_turn(row: Row, subjects: Sequence[Subject]) -> Result:
+    """Time a row with subjects that are laid out already. One that fails drops out, and its failure is told."""
     samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     failures: dict[str, str] = {}
     repeats: dict[str, Repeat] = {}

@@ -1,6 +1,7 @@
 """What is measured: the driver alone, or the driver with a libvgpu.so in front of it, each on a machine of its own."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,15 @@ class Subject:
     machine: Machine
     preload: dict[str, str]
 
-    def start(self) -> Program:
+    def start(self, arguments: Sequence[str] = ()) -> Program:
         """Start the program, with no GPU in use yet."""
+        return Program(self.program, self._environment(), arguments)
+
+    def _environment(self) -> dict[str, str]:
         inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("CUDA_", "HAMI_", "LD_"))
+            name: value for name, value in os.environ.items() if not name.startswith(("CUDA_", "HAMI_", "LD_", "GPU_"))
         }
-        ours = {"LD_LIBRARY_PATH": str(self.machine.library_dir)}
-        return Program(self.program, inherited | ours | self.preload)
+        return inherited | {"LD_LIBRARY_PATH": str(self.machine.library_dir)} | self.preload
 
 
 def lay_out(folder: Path, name: str, program: Path, library: Path | None, context_ms: int) -> Subject:

@@ -1,0 +1,93 @@
+"""How well the compute limiter of libvgpu.so holds shares of a GPU's time, on simulated GPUs."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.compute.latency import latencies
+from bench.compute.noise import noise
+from bench.compute.outcome import NORMAL, QUICK, Outcome
+from bench.compute.overhead import launches, processor
+from bench.compute.policies import settling, shares
+from bench.compute.report import show
+from bench.compute.results import Results, save
+from bench.compute.run import NATIVE, Bench
+from bench.compute.scenario import Scenario
+from bench.compute.scenarios import all_scenarios, one_of_each, scenarios, unlimited
+from bench.compute.site import compile_load
+from bench.core.program import ProgramError
+from hami_dra.native import lib
+from hami_dra.sim import MachineError
+
+_WIDTH = 150  # of the tables, also where the output is not a terminal
+
+
+def main(
+    compare: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Another libvgpu.so to judge as well.")
+    ] = None,
+    save_to: Annotated[Path | None, typer.Option("--save", help="Write all results to this JSON file.")] = None,
+    quick: Annotated[
+        bool, typer.Option(help="A moment of one run of each kind: shows that it works, not how well.")
+    ] = False,
+    full: Annotated[bool, typer.Option(help="Every combination: about an hour.")] = False,
+    only: Annotated[str | None, typer.Option(help="Only runs whose group or name contains this, nothing else.")] = None,
+) -> None:
+    """Judge libvgpu.so by the time that tenants have of a simulated GPU, which knows what it gave to whom."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-compute-") as folder:
+            program, timing = compile_load(Path(folder)), QUICK if quick else NORMAL
+            native = Bench(program, timing, NATIVE, None)
+            libraries = {"ours": lib("libvgpu.so")} | ({} if compare is None else {"compared": compare})
+            limited = [Bench(program, timing, name, library) for name, library in libraries.items()]
+            results = Results(noise=[noise()])
+            results.outcomes += _outcomes(
+                [*(all_scenarios() if full else scenarios()), *shares()], limited, quick, only
+            )
+            results.outcomes += _outcomes([*unlimited()], [native], quick, only)
+            if only is None:
+                _run_others(results, native, limited, quick=quick)
+            results.noise.append(noise())
+        show(results, Console(width=_WIDTH))
+        if save_to is not None:
+            save(results, save_to)
+    except (ProgramError, MachineError, OSError) as error:
+        raise SystemExit(str(error)) from error
+    if failures := results.failures():
+        raise SystemExit("\n".join(failures))
+
+
+def _outcomes(of_all: Sequence[Scenario], benches: Sequence[Bench], quick: bool, only: str | None) -> Iterator[Outcome]:
+    for scenario in one_of_each(of_all) if quick else of_all:
+        name = f"{scenario.group}, {scenario.name}"
+        if only is None or only in name:
+            for bench in benches:
+                _tell(bench, name)
+                yield bench.outcome(scenario)
+
+
+def _run_others(results: Results, native: Bench, limited: Sequence[Bench], *, quick: bool) -> None:
+    for bench in (native, *limited):
+        _tell(bench, "latency")
+        results.latencies += latencies(bench)
+    for bench in limited:
+        _tell(bench, "changes")
+        results.settled += settling(bench)
+        _tell(bench, "processor time")
+        results.processor += processor(bench, native)
+    _tell(native, "launches")
+    results.launches += launches([native, *limited], once=quick)
+
+
+def _tell(bench: Bench, what: str) -> None:
+    """Not a spinner, which would run beside what is measured."""
+    print(f"{bench.name}: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,57 @@
+"""The truth that limiters are judged by: how long each process had the simulated GPU, sampled while it runs."""
+
+import subprocess
+import tempfile
+from collections.abc import Collection
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from bench.compute.windows import Curve, Sample
+from hami_dra.native import lib
+from hami_dra.sim import Machine, MachineError, ProcessTime
+
+
+class _Gpu(msgspec.Struct):
+    now_ns: int
+    times: list[ProcessTime]
+
+
+class _Line(msgspec.Struct):
+    gpus: list[_Gpu]
+
+
+class Truth:
+    """Samples of a machine's first GPU, taken as long as the `with` block lasts; afterwards they can be read."""
+
+    def __init__(self, machine: Machine, every_ms: int) -> None:
+        self._command = [str(lib("sim/hami-sim")), "watch", str(machine.state), str(every_ms)]
+        self._stack = ExitStack()
+        self._samples: list[_Gpu] = []
+
+    def __enter__(self) -> Self:
+        self._output = self._stack.enter_context(tempfile.TemporaryFile())
+        self._process = subprocess.Popen(self._command, stdout=self._output, stderr=subprocess.PIPE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop sampling. Raises MachineError if it had ended by itself."""
+        with self._stack:
+            ended = self._process.poll()
+            self._process.kill()
+            _, complaint = self._process.communicate()
+            if ended is not None and kind is None:
+                raise MachineError(complaint.decode(errors="replace").strip())
+            self._output.seek(0)
+            complete = [line for line in self._output.readlines() if line.endswith(b"\n")]
+            self._samples = [msgspec.json.decode(line, type=_Line).gpus[0] for line in complete]
+
+    def curve(self, pids: Collection[int]) -> Curve:
+        """How much of the GPU's time processes had had together, at every sample."""
+        return [
+            Sample(gpu.now_ns, sum(time.served_ns for time in gpu.times if time.pid in pids)) for gpu in self._samples
+        ]
