@@ -40,9 +40,8 @@
 #define HAMI_LIMITS_VERSION 1
 
 /*
- * `containers` is a folder on the host alone. In it hami-dra-oci-hook notes each container that uses the share, in a
- * file that is named by the container's id, written at once; names that begin with a dot are of files that are not
- * finished:
+ * `containers` is a folder in which hami-dra-oci-hook, on the host, notes each container that uses the share: in a file
+ * that is named by the container's id, written at once. Names that begin with a dot are of unfinished files.
  *
  *   version 1
  *   cgroup /sys/fs/cgroup/kubepods.slice/…   the container's directory, as the container runtime sees it
