@@ -8,7 +8,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hami-dra
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 C_FILES = $(shell find native tests bench -name '*.[ch]')
-NATIVE_TESTS = tests/unit/vgpu tests/unit/ocihook $(wildcard tests/unit/test_sim_*.py)
+NATIVE_TESTS = tests/unit/vgpu tests/unit/ocihook tests/unit/wall $(wildcard tests/unit/test_sim_*.py)
 
 export ZIG_GLOBAL_CACHE_DIR = $(CACHE)/zig
 export ZIG_LOCAL_CACHE_DIR  = $(CACHE)/zig

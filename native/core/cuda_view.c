@@ -8,9 +8,9 @@ CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_current_context() : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, *total);
+    struct view view = view_of(gpu, *free, *total);
     *total = view.total;
-    *free = view.total - view.used;
+    *free = view.free;
     return result;
 }
 
@@ -18,7 +18,7 @@ CUresult cuDeviceTotalMem_v2(size_t *total, CUdevice device) {
     CUresult result = DRIVER(cuDeviceTotalMem_v2)(total, device);
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_device(device) : NULL;
     if (gpu != NULL)
-        *total = view_of(gpu, *total).total;
+        *total = view_of(gpu, UINT64_MAX, *total).total;
     return result;
 }
 
@@ -32,9 +32,9 @@ CUresult cuMemGetInfo(unsigned int *free, unsigned int *total) {
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_current_context() : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, UINT64_MAX);
+    struct view view = view_of(gpu, *free < UINT32_MAX ? *free : UINT64_MAX, UINT64_MAX);
     *total = clamp(view.total);
-    *free = clamp(view.total - view.used);
+    *free = clamp(view.free);
     return result;
 }
 
@@ -42,6 +42,6 @@ CUresult cuDeviceTotalMem(unsigned int *total, CUdevice device) {
     CUresult result = DRIVER(cuDeviceTotalMem)(total, device);
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_device(device) : NULL;
     if (gpu != NULL)
-        *total = clamp(view_of(gpu, UINT64_MAX).total);
+        *total = clamp(view_of(gpu, UINT64_MAX, UINT64_MAX).total);
     return result;
 }

@@ -14,20 +14,23 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) 
     struct gpu *gpu = result == NVML_SUCCESS ? gpu_of_nvml_device(device) : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, memory->total);
-    *memory = (nvmlMemory_t){.total = view.total, .free = view.total - view.used, .used = view.used};
+    struct view view = view_of(gpu, memory->free, memory->total);
+    *memory = (nvmlMemory_t){.total = view.total, .free = view.free, .used = view.total - view.free};
     return result;
 }
 
-/* `reserved` is the driver's own part of the whole GPU: a share has none. */
+/* `reserved` is what nobody in the container uses and the driver does not give all the same. */
 nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory) {
     nvmlReturn_t result = DRIVER(nvmlDeviceGetMemoryInfo_v2)(device, memory);
     struct gpu *gpu = result == NVML_SUCCESS ? gpu_of_nvml_device(device) : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, memory->total);
-    *memory = (nvmlMemory_v2_t){
-        .version = memory->version, .total = view.total, .free = view.total - view.used, .used = view.used};
+    struct view view = view_of(gpu, memory->free, memory->total);
+    *memory = (nvmlMemory_v2_t){.version = memory->version,
+                                .total = view.total,
+                                .reserved = view.total - view.used - view.free,
+                                .free = view.free,
+                                .used = view.used};
     return result;
 }
 
@@ -39,7 +42,7 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
     struct gpu *gpu = result == NVML_SUCCESS ? gpu_of_nvml_device(device) : NULL;
     if (gpu == NULL || DRIVER(nvmlDeviceGetMemoryInfo)(device, &real) != NVML_SUCCESS)
         return result;
-    uint64_t share = view_of(gpu, real.total).total;
+    uint64_t share = view_of(gpu, UINT64_MAX, real.total).total;
     uint64_t total = part_of(memory->bar1Total, share, real.total);
     uint64_t used = part_of(memory->bar1Used, share, real.total);
     *memory = (nvmlBAR1Memory_t){.bar1Total = total, .bar1Free = total - used, .bar1Used = used};
