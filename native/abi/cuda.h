@@ -60,6 +60,10 @@ typedef struct CUgraph_st *CUgraph;
 typedef struct CUgraphNode_st *CUgraphNode;
 typedef struct CUgraphExec_st *CUgraphExec;
 
+/* Functions of a program that the driver calls. */
+typedef void (*CUhostFn)(void *data);
+typedef void (*CUstreamCallback)(CUstream stream, CUresult status, void *data);
+
 /* Stream handles that name a default stream instead of pointing to an object. */
 #define CU_STREAM_LEGACY     ((CUstream)0x1)
 #define CU_STREAM_PER_THREAD ((CUstream)0x2)
@@ -404,9 +408,6 @@ typedef struct CUDA_KERNEL_NODE_PARAMS_v3 {
 } CUDA_KERNEL_NODE_PARAMS_v3;
 
 typedef CUDA_KERNEL_NODE_PARAMS_v3 CUDA_KERNEL_NODE_PARAMS_v2;
-
-typedef void (*CUhostFn)(void *data);
-typedef void (*CUstreamCallback)(CUstream stream, CUresult status, void *data);
 
 typedef struct CUDA_HOST_NODE_PARAMS {
     CUhostFn fn;

@@ -3,6 +3,7 @@
 
 #include "sim/common/ledger.h"
 #include "sim/cuda/array.h"
+#include "sim/cuda/deferred.h"
 #include "sim/cuda/limits.h"
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
@@ -52,8 +53,9 @@ static bool is_alive(CUcontext context) {
 }
 
 CUresult context_current(CUcontext *context) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = process_check();
+    if (result != CUDA_SUCCESS)
+        return result;
     if (stack.depth == 0 || stack.context[stack.depth - 1] == NULL)
         return CUDA_ERROR_INVALID_CONTEXT;
     *context = stack.context[stack.depth - 1];
@@ -114,6 +116,7 @@ bool context_may_spin(CUcontext context) {
 }
 
 CUresult context_synchronize(CUcontext context) {
+    deferred_wait_for_context(context);
     return queue_wait(context->device, atomic_load(&context->end), context_may_spin(context));
 }
 

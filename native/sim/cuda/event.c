@@ -2,7 +2,7 @@
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
-#include "sim/cuda/queue.h"
+#include "sim/cuda/record.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
@@ -13,15 +13,13 @@
 struct CUevent_st {
     uint32_t mark;
     unsigned flags;
-    struct instant instant;
+    struct record *record; /* NULL: there is none */
 };
 
 static bool is_event(CUevent event) {
     return event != NULL && event->mark == MARK;
 }
 
-/* Each device has a queue of its own, so for another device's work the caller waits itself, as it would for a full
- * queue. */
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
     (void)flags;
     struct timeline *timeline;
@@ -30,11 +28,7 @@ CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
         return result;
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
-    const struct instant *instant = &event->instant;
-    if (instant->device != timeline->context->device)
-        return queue_wait(instant->device, instant->position, false);
-    timeline_wait_for(timeline, instant->position);
-    return CUDA_SUCCESS;
+    return event->record == NULL ? CUDA_SUCCESS : timeline_wait(timeline, event->record);
 }
 
 CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags) {
@@ -51,7 +45,7 @@ CUresult cuEventCreate(CUevent *event, unsigned int flags) {
     CUevent created = malloc(sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *created = (struct CUevent_st){MARK, flags, {0}};
+    *created = (struct CUevent_st){MARK, flags, NULL};
     *event = created;
     return CUDA_SUCCESS;
 }
@@ -62,7 +56,7 @@ CUresult cuEventDestroy_v2(CUevent event) {
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
     event->mark = 0;
-    queue_forget(&event->instant);
+    record_release(event->record);
     free(event);
     return CUDA_SUCCESS;
 }
@@ -82,8 +76,8 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
         return result;
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
-    queue_forget(&event->instant);
-    return queue_note(&event->instant, timeline->context->device, timeline_position(timeline), has_time(event));
+    event->record = record_renew(event->record, has_time(event));
+    return event->record != NULL ? timeline_record(timeline, event->record) : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
@@ -102,18 +96,18 @@ CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned in
 
 /* An event that was never recorded counts as complete, as with the real driver. */
 CUresult cuEventQuery(CUevent event) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = process_check();
+    if (result != CUDA_SUCCESS)
+        return result;
     if (!is_event(event))
         return CUDA_ERROR_INVALID_HANDLE;
-    return queue_query(event->instant.device, event->instant.position);
+    return event->record != NULL ? record_query(event->record) : CUDA_SUCCESS;
 }
 
 CUresult cuEventSynchronize(CUevent event) {
     CUresult result = cuEventQuery(event);
     if (result == CUDA_ERROR_NOT_READY)
-        result =
-            queue_wait(event->instant.device, event->instant.position, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
+        result = record_wait(event->record, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
     if (result == CUDA_SUCCESS)
         pools_synchronize();
     return result;
@@ -124,15 +118,15 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (milliseconds == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!is_event(start) || !is_event(end) || !has_time(start) || !has_time(end) || start->instant.asked == 0 ||
-        end->instant.asked == 0)
+    if (!is_event(start) || !is_event(end) || !has_time(start) || !has_time(end) || start->record == NULL ||
+        end->record == NULL)
         return CUDA_ERROR_INVALID_HANDLE;
     CUresult result = cuEventQuery(start);
     if (result == CUDA_SUCCESS)
         result = cuEventQuery(end);
     if (result != CUDA_SUCCESS)
         return result;
-    uint64_t from = queue_instant(&start->instant), to = queue_instant(&end->instant);
+    uint64_t from = queue_instant(&start->record->instant), to = queue_instant(&end->record->instant);
     *milliseconds = (float)((double)(int64_t)(to - from) / 1e6);
     return CUDA_SUCCESS;
 }

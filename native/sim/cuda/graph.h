@@ -10,6 +10,8 @@ struct CUgraphNode_st {
     CUdeviceptr pointer; /* of a node that allocates or frees */
     size_t size;         /* bytes, of a node that allocates */
     uint64_t ns;         /* of a kernel: how long it takes */
+    CUhostFn function;   /* of a call of the host's */
+    void *data;          /* … */
     CUgraph child;       /* of a graph within the graph, which owns it */
     CUgraphNode origin;  /* in an executable graph: the node of the graph that it was made from */
     CUgraphNode next;

@@ -95,12 +95,21 @@ static CUresult run_all_memory(CUgraphExec exec) {
     return result;
 }
 
-/* Its kernels go one after the other, so that they are one piece of work. */
+/* Kernels that go one after the other are one piece of work. */
 static CUresult run_kernels(CUgraphExec exec, struct timeline *timeline) {
+    CUresult result = CUDA_SUCCESS;
     uint64_t ns = 0;
-    for (size_t i = 0; i < exec->count; i++)
-        ns += exec->nodes[i].ns;
-    return timeline_put(timeline, ns);
+    for (size_t i = 0; result == CUDA_SUCCESS && i < exec->count; i++) {
+        const struct CUgraphNode_st *node = &exec->nodes[i];
+        ns += node->ns;
+        if (node->type != CU_GRAPH_NODE_TYPE_HOST)
+            continue;
+        result = timeline_put(timeline, ns);
+        ns = 0;
+        if (result == CUDA_SUCCESS)
+            result = timeline_call(timeline, node->function, node->data);
+    }
+    return result == CUDA_SUCCESS ? timeline_put(timeline, ns) : result;
 }
 
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {

@@ -85,6 +85,8 @@ CUresult cuGraphAddNode(CUgraphNode *node, CUgraph graph, const CUgraphNode *dep
     switch (params->type) {
     case CU_GRAPH_NODE_TYPE_KERNEL:
         return cuGraphAddKernelNode_v2(node, graph, dependencies, count, &params->kernel);
+    case CU_GRAPH_NODE_TYPE_HOST:
+        return cuGraphAddHostNode(node, graph, dependencies, count, &params->host);
     case CU_GRAPH_NODE_TYPE_GRAPH:
         return cuGraphAddChildGraphNode(node, graph, dependencies, count, params->graph);
     case CU_GRAPH_NODE_TYPE_EMPTY:

@@ -1,5 +1,6 @@
 /* The threads' own default streams: one for each context that a thread uses. */
 #include "sim/cuda/context.h"
+#include "sim/cuda/deferred.h"
 #include "sim/cuda/timeline.h"
 
 #include <pthread.h>
@@ -17,7 +18,7 @@ static pthread_key_t key; /* to the first of the thread's */
 static void free_all(void *first) {
     for (struct own *own = first, *next; own != NULL; own = next) {
         next = own->next;
-        free(own);
+        deferred_free(&own->timeline, own);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "sim/common/ledger.h"
 #include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
+#include "sim/cuda/deferred.h"
 #include "sim/cuda/table.h"
 #include "sim/cuda/visible.h"
 
@@ -82,10 +83,17 @@ CUresult cuDriverGetVersion(int *version) {
     return result;
 }
 
+CUresult process_check(void) {
+    if (process_get() == NULL)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    return deferred_is_calling() ? CUDA_ERROR_NOT_PERMITTED : CUDA_SUCCESS;
+}
+
 CUresult process_gpu(CUdevice device, const struct sim_gpu **gpu) {
     const struct process *self = process_get();
-    if (self == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = process_check();
+    if (result != CUDA_SUCCESS)
+        return result;
     if (device < 0 || device >= self->device_count)
         return CUDA_ERROR_INVALID_DEVICE;
     *gpu = &self->machine.state->gpus[self->gpus[device]];

@@ -15,6 +15,9 @@ struct process {
 /* The process, after cuInit; NULL before, and in a child that was forked after it. */
 const struct process *process_get(void);
 
+/* Whether the driver may be called: after cuInit, and in no function that it calls itself. */
+CUresult process_check(void);
+
 /* The GPU with this ordinal, or the reason why there is none. */
 CUresult process_gpu(CUdevice device, const struct sim_gpu **gpu);
 

@@ -153,14 +153,21 @@ static void rest(uint64_t until, bool may_spin) {
         continue;
 }
 
+CUresult queue_expect(CUdevice device, uint64_t position, uint64_t *until) {
+    if (position == 0)
+        return CUDA_SUCCESS;
+    struct queue *queue = queue_on(device);
+    pthread_mutex_lock(&queue->lock);
+    CUresult result = look_ahead(queue, position, until);
+    pthread_mutex_unlock(&queue->lock);
+    return result;
+}
+
 CUresult queue_wait(CUdevice device, uint64_t position, bool may_spin) {
     CUresult result = queue_query(device, position);
     while (result == CUDA_ERROR_NOT_READY) {
-        struct queue *queue = queue_on(device);
         uint64_t until;
-        pthread_mutex_lock(&queue->lock);
-        result = look_ahead(queue, position, &until);
-        pthread_mutex_unlock(&queue->lock);
+        result = queue_expect(device, position, &until);
         if (result == CUDA_ERROR_NOT_READY)
             rest(until, may_spin);
     }

@@ -16,6 +16,9 @@ CUresult queue_put(CUdevice device, uint64_t ns, uint64_t *position);
 /* CUDA_SUCCESS if everything is done up to the position, CUDA_ERROR_NOT_READY if not. */
 CUresult queue_query(CUdevice device, uint64_t position);
 
+/* The same, and writes until when to wait before it is worth while to ask again. */
+CUresult queue_expect(CUdevice device, uint64_t position, uint64_t *until);
+
 /* Waits until everything is done up to the position; for the last few microseconds without sleeping, if it `may_spin`.
  */
 CUresult queue_wait(CUdevice device, uint64_t position, bool may_spin);

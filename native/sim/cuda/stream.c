@@ -2,6 +2,7 @@
 #include "sim/cuda/stream.h"
 
 #include "sim/cuda/context.h"
+#include "sim/cuda/deferred.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
@@ -31,8 +32,9 @@ CUstream stream_or_own(CUstream stream) {
 CUresult stream_context(CUstream stream, CUcontext *context) {
     if (is_default(stream))
         return context_current(context);
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = process_check();
+    if (result != CUDA_SUCCESS)
+        return result;
     if (stream->mark != MARK)
         return CUDA_ERROR_INVALID_HANDLE;
     if (stream->capture != NULL)
@@ -84,7 +86,7 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
     if (is_default(stream) || stream->mark != MARK)
         return CUDA_ERROR_INVALID_HANDLE;
     stream->mark = 0;
-    free(stream);
+    deferred_free(&stream->timeline, stream);
     return CUDA_SUCCESS;
 }
 

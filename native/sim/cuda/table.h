@@ -182,6 +182,10 @@
     ROW(cuStreamQuery, cuStreamQuery_ptsz, 7000, PER_THREAD, (CUstream stream)) \
     ROW(cuStreamSynchronize, cuStreamSynchronize, 2000, LEGACY, (CUstream stream)) \
     ROW(cuStreamSynchronize, cuStreamSynchronize_ptsz, 7000, PER_THREAD, (CUstream stream)) \
+    ROW(cuLaunchHostFunc, cuLaunchHostFunc, 10000, LEGACY, (CUstream stream, CUhostFn function, void *data)) \
+    ROW(cuLaunchHostFunc, cuLaunchHostFunc_ptsz, 10000, PER_THREAD, (CUstream stream, CUhostFn function, void *data)) \
+    ROW(cuStreamAddCallback, cuStreamAddCallback, 5000, LEGACY, (CUstream stream, CUstreamCallback callback, void *data, unsigned int flags)) \
+    ROW(cuStreamAddCallback, cuStreamAddCallback_ptsz, 7000, PER_THREAD, (CUstream stream, CUstreamCallback callback, void *data, unsigned int flags)) \
     ROW(cuStreamWaitEvent, cuStreamWaitEvent, 3020, LEGACY, (CUstream stream, CUevent event, unsigned int flags)) \
     ROW(cuStreamWaitEvent, cuStreamWaitEvent_ptsz, 7000, PER_THREAD, (CUstream stream, CUevent event, unsigned int flags)) \
     \
@@ -209,6 +213,7 @@
     ROW(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams_v2, 12000, LEGACY, (CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *params)) \
     ROW(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams, 10010, LEGACY, (CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v1 *params)) \
     ROW(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams_v2, 12000, LEGACY, (CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v2 *params)) \
+    ROW(cuGraphAddHostNode, cuGraphAddHostNode, 10000, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, const CUDA_HOST_NODE_PARAMS *params)) \
     ROW(cuGraphAddNode, cuGraphAddNode, 12020, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUgraphNodeParams *params)) \
     ROW(cuGraphAddNode, cuGraphAddNode_v2, 12030, LEGACY, (CUgraphNode *node, CUgraph graph, const CUgraphNode *dependencies, const CUgraphEdgeData *edges, size_t count, CUgraphNodeParams *params)) \
     ROW(cuGraphGetNodes, cuGraphGetNodes, 10000, LEGACY, (CUgraph graph, CUgraphNode *nodes, size_t *count)) \

@@ -21,17 +21,36 @@ struct timeline {
     CUcontext context;
     enum timeline_kind kind;
     _Atomic uint64_t end;
+    struct deferred *deferred; /* what is not in the queue yet, from the first to the last; see deferred.h */
+    struct deferred *deferred_last;
+    struct timeline *next; /* of those with something deferred */
+    void *freed;           /* when nothing is any more */
 };
+
+struct record;
 
 /* Puts work of `ns` at the end. Work that takes no time is done as soon as what is before it. */
 CUresult timeline_put(struct timeline *timeline, uint64_t ns);
 
-/* The position at which everything is done that is in the timeline now, and that it waits for. */
+/* Has the host's function called when all before it is done; nothing later begins before it has returned. */
+CUresult timeline_call(struct timeline *timeline, CUhostFn function, void *data);
+CUresult timeline_call_back(struct timeline *timeline, CUstreamCallback callback, CUstream stream, void *data);
+
+/* Has an event's record be the instant at which all before it is done. */
+CUresult timeline_record(struct timeline *timeline, struct record *record);
+
+/* Lets what comes later wait for a record. */
+CUresult timeline_wait(struct timeline *timeline, struct record *record);
+
+/* The same at once, although something is deferred: for what was deferred itself. */
+CUresult timeline_put_now(struct timeline *timeline, uint64_t ns);
+CUresult timeline_record_now(struct timeline *timeline, struct record *record);
+void timeline_wait_now(struct timeline *timeline, const struct record *record);
+
+/* The position at which everything is done that what comes next in the timeline must wait for. */
 uint64_t timeline_position(const struct timeline *timeline);
 
-/* Lets what comes later wait for a position in the queue of the timeline's device. */
-void timeline_wait_for(struct timeline *timeline, uint64_t position);
-
+/* Whether all that is in the timeline is done, and to wait for that. */
 CUresult timeline_query(const struct timeline *timeline);
 CUresult timeline_synchronize(const struct timeline *timeline);
 

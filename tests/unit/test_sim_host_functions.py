@@ -1,0 +1,209 @@
+"""Functions of the host that the simulated driver calls in the order of a stream."""
+
+from pathlib import Path
+
+import pytest
+
+from hami_dra.sim import Machine, create_machine, simulated_gpus
+from tests.native.sim.client import run
+from tests.native.sim.kernels import KERNELS
+
+HOST_FUNCTIONS = (
+    KERNELS
+    + """
+import threading
+start(); load()
+library = ctypes.CDLL("libcuda.so.1")
+HostFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+called, kept = [], []
+
+def host(act, stream=0):
+    # Have something done in the order of a stream.
+    function = HostFunction(lambda data: act())
+    kept.append(function)
+    assert library.cuLaunchHostFunc(ctypes.c_void_p(int(stream)), function, None) == 0
+
+def ready(stream=0):
+    return error_of("cuStreamQuery", stream) == "CUDA_SUCCESS"
+"""
+)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return create_machine(tmp_path / "root", simulated_gpus(2))
+
+
+def test_they_are_called_when_all_before_them_is_done_and_hold_up_what_follows(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+stream, other = call("cuStreamCreate", 1), call("cuStreamCreate", 1)
+before, after = call("cuEventCreate", 0), call("cuEventCreate", 0)
+release = threading.Event()
+busy(20_000_000, stream)
+call("cuEventRecord", before, stream)
+def hold():
+    called.append(["before was done", error_of("cuEventQuery", before)])
+    release.wait()
+threads = len(os.listdir("/proc/self/task"))
+host(hold, stream)
+threads = len(os.listdir("/proc/self/task")) - threads
+busy(1_000_000, stream)
+call("cuEventRecord", after, stream)
+call("cuEventSynchronize", before)
+busy(1_000_000, other)
+call("cuStreamSynchronize", other)  # which does not wait for the function
+seen = [ready(stream), error_of("cuEventQuery", after), error_of("cuEventElapsedTime", before, after)]
+call("cuStreamWaitEvent", other, after, 0)
+seen.append(ready(other))
+release.set()
+call("cuStreamSynchronize", other)
+seen += [ready(stream), error_of("cuEventQuery", after), elapsed_ns(before, after) >= 1_000_000]
+show([seen, called, threads])
+""",
+    )
+    busy, done = "CUDA_ERROR_NOT_READY", "CUDA_SUCCESS"
+    assert seen == [
+        [False, busy, busy, False, True, done, True],
+        [["before was done", "CUDA_ERROR_NOT_PERMITTED"]],
+        1,
+    ]
+
+
+def test_no_thread_exists_without_one(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+busy(1_000_000)
+event = call("cuEventCreate", 0)
+call("cuEventRecord", event, 0)
+call("cuCtxSynchronize")
+show(len(os.listdir("/proc/self/task")))
+""",
+    )
+    assert seen == 1
+
+
+def test_the_driver_permits_no_calls_in_them(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+def ask():
+    called.extend([error_of("cuMemAlloc", 8), error_of("cuStreamQuery", 0), error_of("cuCtxSynchronize"),
+                   error_of("cuDeviceGetName", 9, 0), error_of("cuMemGetInfo")])
+host(ask)
+callback = Callback(lambda stream, status, data: called.append([stream, status, error_of("cuCtxSynchronize")]))
+assert library.cuStreamAddCallback(ctypes.c_void_p(1), callback, None, 0) == 0
+call("cuCtxSynchronize")
+show([called, error_of("cuMemAlloc", 8)])
+""",
+    )
+    refused = "CUDA_ERROR_NOT_PERMITTED"
+    assert seen == [[*[refused] * 5, [1, 0, refused]], "CUDA_SUCCESS"]
+
+
+def test_the_default_stream_and_the_others_wait_for_each_others(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+blocking, independent = call("cuStreamCreate", 0), call("cuStreamCreate", 1)
+first, second = threading.Event(), threading.Event()
+host(lambda: (first.wait(), called.append("blocking")), blocking)
+busy(1000, 0)
+busy(1000, independent)
+call("cuStreamSynchronize", independent)
+seen = [ready(0), ready(blocking), ready(2)]
+first.set()
+call("cuStreamSynchronize", 0)
+host(lambda: (second.wait(), called.append("default")), 0)
+seen += [ready(blocking)]
+launch("nothing", blocking)
+seen += [ready(0), ready(blocking), ready(independent)]
+second.set()
+call("cuStreamSynchronize", blocking)
+show([seen, called])
+""",
+    )
+    assert seen == [[False, False, True, True, False, False, True], ["blocking", "default"]]
+
+
+def test_another_device_is_waited_for(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+event, later = call("cuEventCreate", 0), None
+busy(50_000_000)
+call("cuEventRecord", event, 0)
+start(1); load()
+later = call("cuEventCreate", 0)
+before = time.monotonic()
+call("cuStreamWaitEvent", 0, event, 0)
+at_once = error_of("cuEventQuery", event) == "CUDA_ERROR_NOT_READY"
+busy(1_000_000)
+call("cuEventRecord", later, 0)
+call("cuCtxSynchronize")
+show([at_once, error_of("cuEventQuery", event), elapsed_ns(event, later) >= 1_000_000])
+""",
+    )
+    assert seen == [True, "CUDA_SUCCESS", True]
+
+
+def test_graphs_call_them_each_time(machine: Machine) -> None:
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+stream = call("cuStreamCreate", 1)
+call("cuStreamBeginCapture", stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
+launch("millisecond", stream)
+host(lambda: called.append("function"), stream)
+launch("millisecond", stream)
+graph = call("cuStreamEndCapture", stream)
+exec = call("cuGraphInstantiate", graph, 0)
+nothing = list(called)
+for _ in range(3):
+    call("cuGraphLaunch", exec, stream)
+call("cuStreamSynchronize", stream)
+show([nothing, called])
+""",
+    )
+    assert seen == [[], ["function"] * 3]
+    assert [time.served_ns for time in machine.usage()[0].times] == [6_000_000]
+
+
+def test_what_was_deferred_goes_with_its_stream_and_context(machine: Machine) -> None:
+    """A stream can be destroyed before its functions were called; a context waits for them."""
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+context = call("cuCtxCreate", None, 0, 0)
+module = call("cuModuleLoadData", PTX)
+for _ in range(20):
+    stream = call("cuStreamCreate", 1)
+    event = call("cuEventCreate", 0)
+    busy(100_000, stream)
+    host(lambda: called.append("function"), stream)
+    busy(100_000, stream)
+    call("cuEventRecord", event, stream)
+    call("cuEventDestroy", event)
+    call("cuStreamDestroy", stream)
+def in_a_thread():
+    call("cuCtxSetCurrent", context)
+    busy(100_000, 2)
+    host(lambda: called.append("own"), 2)
+thread = threading.Thread(target=in_a_thread)
+thread.start()
+thread.join()
+call("cuCtxDestroy", context)
+show([called.count("function"), called.count("own")])
+""",
+    )
+    assert seen == [20, 1]
