@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,22 @@ def test_what_a_killed_process_left_unfinished_goes(sources: list[Path], tmp_pat
     (folder / ".libvgpu.so.abc").write_text("first lib")
     install(sources, tmp_path / "host")
     assert {path.name for path in folder.iterdir()} == {"libvgpu.so", "nvidia-cdi-hook"}
+
+
+def test_those_that_start_at_once_do_not_take_each_others_files_for_a_dead_ones(
+    sources: list[Path], tmp_path: Path
+) -> None:
+    sources[0].write_bytes(bytes(2**20))
+    together = threading.Barrier(8)
+
+    def start(install_dir: Path) -> Path:
+        together.wait()
+        return install(sources, install_dir)
+
+    with ThreadPoolExecutor(together.parties) as threads:
+        for number in range(5):
+            hosts = [tmp_path / f"host-{number}"] * together.parties
+            assert len(set(threads.map(start, hosts))) == 1
 
 
 def test_preload_names_the_library_where_it_is_mounted() -> None:

@@ -1,11 +1,13 @@
 """Puts on the host what containers use from there, each version in a folder of its own."""
 
+import fcntl
 import filecmp
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .versions import hold_version
@@ -20,14 +22,27 @@ def install(files: Iterable[Path], install_dir: Path) -> Path:
     """
     files = sorted(files, key=lambda file: file.name)
     folder = install_dir / _version(files)
-    hold_version(folder)
-    for unfinished in folder.glob(".*"):
-        unfinished.unlink()
-    for file in files:
-        installed = folder / file.name
-        if not (installed.is_file() and filecmp.cmp(file, installed, shallow=False)):
-            _replace(installed, file)
+    with _alone_in(install_dir):
+        hold_version(folder)
+        for unfinished in folder.glob(".*"):
+            unfinished.unlink()
+        for file in files:
+            installed = folder / file.name
+            if not (installed.is_file() and filecmp.cmp(file, installed, shallow=False)):
+                _replace(installed, file)
     return folder
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for other plugins that install here: what they have not finished is no dead one's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _version(files: Iterable[Path]) -> str:
