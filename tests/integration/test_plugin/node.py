@@ -68,8 +68,9 @@ class Node:
         self.registry_dir = folder / "registry"
         self.log = folder / "plugin.log"
         self.machine = machine
-        # Without PATH it finds no nvidia-ctk, whatever this machine has, and uses the node's own CDI spec.
-        self.environment = os.environ | {"PATH": "/nonexistent"}
+        # Without PATH it finds no nvidia-ctk, whatever this machine has, and uses the node's own CDI spec. Certificates
+        # of public authorities, which take time to load, are hidden: the image has none either.
+        self.environment = os.environ | {"PATH": "/nonexistent", "SSL_CERT_FILE": "/dev/null"}
         self.api = api
         self.kube = kube
         self.kubelet = kubelet
@@ -199,8 +200,9 @@ class Node:
         return self.api.store.list(EVENT, lambda _: True)
 
     def files(self, claim: ClaimRef) -> list[Path]:
-        """All files and folders on the node that bear a claim's UID."""
-        found = [path for top in (self.cdi_dir, self.shares_dir) for path in top.rglob("*")]
+        """All files and folders on the node that bear a claim's UID, while the plugin may be removing some."""
+        tree = (each for top in (self.cdi_dir, self.shares_dir) for each in os.walk(top))
+        found = (Path(parent, name) for parent, folders, names in tree for name in (*folders, *names))
         return sorted(path for path in found if claim.uid in str(path))
 
     async def get(self, path: str) -> str:
