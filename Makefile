@@ -24,8 +24,9 @@ build: $(VENV)/.installed ## compile native/ into build/lib and generate the pro
 	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib PYTHON=$(CURDIR)/$(BIN)/python
 	@ln -sfn ../../build/lib src/hami_dra/lib
 
+# Twice as many workers as processors: many tests wait for intervals of the plugin to pass.
 test: build $(VENV)/.test ## unit and integration tests
-	$(BIN)/pytest -n auto $(ARGS)
+	PYTEST_XDIST_AUTO_NUM_WORKERS=$$((2 * $$(nproc))) $(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-sanitized: build $(VENV)/.test ## the tests of native/ with errors of memory, undefined behaviour and races found
 	@$(BIN)/python -m tests.native.sanitizers
