@@ -15,13 +15,15 @@ def files() -> Iterator[str]:
 
 
 def processes() -> Iterator[str]:
-    """Processes beside the plugin (process 1), its own that ask NVML, and this one."""
+    """Processes in this container beside the plugin, its own that ask NVML, and this one."""
+    own = Path("/proc/self/cgroup").read_text()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            command = (folder / "cmdline").read_text()
+            command, cgroup = ((folder / name).read_text() for name in ("cmdline", "cgroup"))
         except OSError:
             continue  # it has just ended
-        if int(folder.name) not in (1, os.getpid()) and "hami_dra.nvml" not in command:
+        is_ours = "bin/hami-dra-plugin" in command or "hami_dra.nvml" in command
+        if cgroup == own and int(folder.name) != os.getpid() and not is_ours:
             yield f"process {folder.name}: {command}"
 
 

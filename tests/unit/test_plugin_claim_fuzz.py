@@ -30,6 +30,8 @@ NODE = NodeEdits(
     library=Path("/opt/v1/libvgpu.so"),
     preload=Path("/opt/v1/ld.so.preload"),
     shares=Path("/host/shares"),
+    hook=Path("/opt/v1/hami-dra-oci-hook"),
+    nvml=Path("/usr/lib64/libnvidia-ml.so.1"),
 )
 ACCEPTED = {
     "all-memory-few-cores": ["limited"],

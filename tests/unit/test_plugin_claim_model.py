@@ -37,6 +37,8 @@ NODE = NodeEdits(
     library=Path("/opt/libvgpu.so"),
     preload=Path("/opt/ld.so.preload"),
     shares=Path("/host/shares"),
+    hook=Path("/opt/v1/hami-dra-oci-hook"),
+    nvml=Path("/usr/lib64/libnvidia-ml.so.1"),
 )
 
 

@@ -66,6 +66,7 @@ def test_share_is_what_the_allocation_says() -> None:
         "log_level": None,
         "compute_policy": "hard",
         "priority": "low",
+        "memory_enforcement": "library",
     }
     assert share.name == f"{REF.uid}-{SHARE_ID}"
 

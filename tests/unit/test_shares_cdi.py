@@ -19,6 +19,8 @@ NODE = NodeEdits(
     library=Path("/opt/v1/libvgpu.so"),
     preload=Path("/opt/v1/ld.so.preload"),
     shares=Path("/elsewhere/shares"),
+    hook=Path("/opt/v1/hami-dra-oci-hook"),
+    nvml=Path("/usr/lib64/libnvidia-ml.so.1"),
 )
 
 
@@ -161,7 +163,7 @@ def test_upstream_library_is_told_how_cores_are_held(
 
 @pytest.mark.parametrize(("base", "expected"), [("0.3.0", "0.5.0"), ("0.7.0", "0.7.0"), ("0.10.0", "0.10.0")])
 def test_version_is_the_lowest_that_both_halves_allow(base: str, expected: str) -> None:
-    node = NodeEdits(base, NODE.common, NODE.by_gpu, NODE.library, NODE.preload, NODE.shares)
+    node = NodeEdits(base, NODE.common, NODE.by_gpu, NODE.library, NODE.preload, NODE.shares, NODE.hook, NODE.nvml)
     assert claim_spec([share(0, 0)], node)["cdiVersion"] == expected
 
 

@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> ShareFolders:
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Content and inode of each file: what stays the same was not made anew."""
-    return {path.name: (path.read_bytes(), path.stat().st_ino) for path in folder.iterdir()}
+    return {path.name: (path.read_bytes(), path.stat().st_ino) for path in folder.iterdir() if path.is_file()}
 
 
 def test_folder_says_what_the_share_is(folders: ShareFolders) -> None:
@@ -52,7 +52,7 @@ def test_tenants_of_any_user_read_all_and_write_the_region_alone(folders: ShareF
         os.umask(before)
     folder = folders.path(SHARE)
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
-    assert modes == {folder.name: 0o755, "limits": 0o644, "region": 0o666, "share.json": 0o644}
+    assert modes == {folder.name: 0o755, "containers": 0o755, "limits": 0o644, "region": 0o666, "share.json": 0o644}
 
 
 def test_doing_it_twice_is_doing_it_once(folders: ShareFolders) -> None:

@@ -153,7 +153,7 @@ class _Story:
     async def _scrape(self) -> None:
         async with aiohttp.ClientSession() as session, session.get(f"http://{self._metrics}/metrics") as answer:
             for line in (await answer.text()).splitlines():
-                if line.startswith("hami_dra_share_memory"):
+                if line.startswith(("hami_dra_share_memory_granted", "hami_dra_share_memory_used")):
                     self._out.print(f"  {line}", soft_wrap=True)
 
     async def _released(self, node: LocalNode, claim: ResourceClaim) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Self
 
 from . import access
-from .core import Event, Node
+from .core import DeleteOptions, Event, Eviction, Node, Preconditions
 from .kinds import CLAIMS, EVENTS, NODES, SLICES
+from .meta import ObjectMeta
 from .objects import Objects
 from .resource import ResourceClaim, ResourceSlice
 from .transport import Transport
@@ -53,6 +54,11 @@ class KubeClient:
     async def create_event(self, event: Event) -> Event:
         """Report an event, in the namespace of the object that it is about."""
         return await self._objects.create(EVENTS, event, namespace=event.involved_object.namespace or "default")
+
+    async def evict_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Evict the pod of this UID; raises ApiUnavailable while a disruption budget forbids it."""
+        metadata = ObjectMeta(name=name, namespace=namespace)
+        await self._objects.evict(Eviction(metadata, DeleteOptions(Preconditions(uid))))
 
     async def get_claim(self, namespace: str, name: str) -> ResourceClaim:
         """Read a claim as it is now."""

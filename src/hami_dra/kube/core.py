@@ -13,6 +13,26 @@ class Node(Fields, frozen=True, tag_field="kind", tag="Node"):
     api_version: str = version_field("v1")
 
 
+class Preconditions(Fields, frozen=True):
+    """What an object must be for something to be done to it."""
+
+    uid: str
+
+
+class DeleteOptions(Fields, frozen=True):
+    """How an object is deleted."""
+
+    preconditions: Preconditions
+
+
+class Eviction(Fields, frozen=True, tag_field="kind", tag="Eviction"):
+    """Asks for the end of the pod that `metadata` names, as far as disruption budgets allow it."""
+
+    metadata: ObjectMeta
+    delete_options: DeleteOptions
+    api_version: str = version_field("policy/v1")
+
+
 class EventSource(Fields, frozen=True):
     """Who reports an event: a component, and the node that it runs on."""
 

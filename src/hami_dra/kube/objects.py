@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from .codec import decode, encode
+from .core import Eviction
 from .kinds import Kind, T
 from .meta import Fields
 from .transport import Transport
@@ -67,6 +68,13 @@ class Objects:
             content_type="application/apply-patch+yaml",
         )
         return decode(kind.type, answer, asked)
+
+    async def evict(self, eviction: Eviction) -> None:
+        """Have the API server evict a pod."""
+        meta = eviction.metadata
+        asked = f"create pods/eviction {_full_name(meta.namespace, meta.name)}"
+        path = f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}/eviction"
+        await self.transport.request("POST", path, asked, body=encode(eviction))
 
     async def delete(self, kind: Kind[T], name: str, namespace: str = "") -> None:
         """Delete an object."""

@@ -12,7 +12,11 @@ from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
 from .endpoint import serve_endpoint
 from .events import ClaimEvents
+from .eviction import Evictor
 from .health import GpuHealth
+from .memory_guard import MemoryGuard
+from .memory_metrics import MemoryCollector
+from .memory_news import MemoryNews
 from .metrics import GpuCollector, ShareCollector
 from .node import GpuNode, install_files
 from .node_events import NodeEvents
@@ -36,8 +40,11 @@ class Agent:
         self._options = options
         self._files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
         self._watch = NodeWatch(options, install_files(options))
-        self._reports = StatusReports(kube, options.node_name)
         self._events = ClaimEvents(kube, options.node_name)
+        self._reports = StatusReports(kube, options.node_name, lambda share: self._guard.of(share))
+        evictor = Evictor(kube) if options.on_overuse == "evict" else None
+        news = MemoryNews(kube, self._files.folders, self._reports, self._events, evictor)
+        self._guard = MemoryGuard(options.driver_root, self._files.folders, news)
         self._node_events = NodeEvents(kube, options.node_name)
         self._health = GpuHealth(options.driver_root, self._node_events)
         self._succession = Succession(options.plugin_dir)
@@ -46,7 +53,7 @@ class Agent:
         self._sweeper = Sweeper(kube, self._files, locks, self._reports, options.install_dir)
         self._plugin = KubeletPlugin(
             DRIVER_NAME,
-            ClaimPreparer(kube, self._watch, self._files, self._reports, self._events),
+            ClaimPreparer(kube, self._watch, self._files, self._reports, self._events, options.memory_enforcement),
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
@@ -77,6 +84,7 @@ class Agent:
         yield self._publish()
         yield self._watch.run(self._follow)
         yield self._sweeper.run()
+        yield self._guard.run()
 
     async def _publish(self) -> None:
         await self._health.first()
@@ -85,6 +93,7 @@ class Agent:
 
     def _follow(self, node: GpuNode) -> None:
         self._health.follow(node)
+        self._guard.follow(node)
         self._offer()
 
     def _offer(self) -> None:
@@ -96,7 +105,8 @@ class Agent:
 
     def _endpoint(self) -> AbstractAsyncContextManager[None]:
         collectors = (
-            ShareCollector(self._files.folders, lambda: self._watch.node.gpus.values()),
+            ShareCollector(self._files.folders, lambda: self._watch.node.gpus.values(), self._guard.of),
+            MemoryCollector(self._files.folders, self._guard),
             GpuCollector(lambda: self._watch.node.gpus.values(), self._health),
         )
         return serve_endpoint(collectors, self._options.metrics_address, is_ready=lambda: self._plugin.is_registered)

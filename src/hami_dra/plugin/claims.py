@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from hami_dra.gpu import Gpu
 from hami_dra.kube import DeviceRequestAllocationResult, ResourceClaim
 from hami_dra.kubeletplugin import ClaimError, ClaimRef
-from hami_dra.shares import DRIVER_NAME, Access, Share
+from hami_dra.shares import DRIVER_NAME, Access, MemoryEnforcement, Share
 
+from .enforcement import Wanted, enforcement_of
 from .share_config import ShareConfig, effective, read_configs
 from .slices import offered_memory
 
@@ -16,10 +17,13 @@ _LEAST_MEMORY = 2**20
 _GATE = "enable the feature gate DRAConsumableCapacity in all components of the cluster"
 
 
-def shares_of(claim: ResourceClaim, ref: ClaimRef, pool: str, gpus: Mapping[str, Gpu]) -> tuple[Share, ...]:
+def shares_of(
+    claim: ResourceClaim, ref: ClaimRef, pool: str, gpus: Mapping[str, Gpu], enforcement: Wanted = "auto"
+) -> tuple[Share, ...]:
     """What an allocated claim holds of `gpus` (by device name), the devices of `pool`; other drivers' are passed over.
 
-    `ref` is what the kubelet asked for. Raises ClaimError for whatever does not say exactly what to grant.
+    `ref` is what the kubelet asked for, `enforcement` the node's will of who holds memory limits. Raises ClaimError for
+    whatever does not say exactly what to grant.
     """
     if not _UUID.fullmatch(ref.uid):
         raise ClaimError(f"the claim's UID {ref.uid!r} is not a UUID")
@@ -36,13 +40,18 @@ def shares_of(claim: ResourceClaim, ref: ClaimRef, pool: str, gpus: Mapping[str,
         others = ", ".join(sorted({result.driver for result in allocated.results})) or "none"
         raise ClaimError(f"the claim's allocation has no device of {DRIVER_NAME}; its drivers: {others}")
     configs = read_configs(allocated.config)
-    shares = tuple(_share(result, ref, pool, gpus, effective(configs, result.request)) for result in ours)
+    shares = tuple(_share(result, ref, pool, gpus, effective(configs, result.request), enforcement) for result in ours)
     _check_names(shares)
     return shares
 
 
 def _share(
-    result: DeviceRequestAllocationResult, ref: ClaimRef, pool: str, gpus: Mapping[str, Gpu], config: ShareConfig
+    result: DeviceRequestAllocationResult,
+    ref: ClaimRef,
+    pool: str,
+    gpus: Mapping[str, Gpu],
+    config: ShareConfig,
+    enforcement: Wanted,
 ) -> Share:
     if result.pool != pool:
         raise ClaimError(f"request {result.request}: device {result.device} is in pool {result.pool}, not {pool}")
@@ -69,7 +78,18 @@ def _share(
         log_level=config.log_level,
         compute_policy=config.compute_policy or "hard",
         priority=config.priority or "low",
+        memory_enforcement=_enforcement(result, gpu, enforcement, config) if access == "limited" else "library",
     )
+
+
+def _enforcement(
+    result: DeviceRequestAllocationResult, gpu: Gpu, by_node: Wanted, config: ShareConfig
+) -> MemoryEnforcement:
+    """Of a limited share: nothing is held of the others."""
+    try:
+        return enforcement_of(gpu, by_node, config.memory_enforcement)
+    except ClaimError as error:
+        raise ClaimError(f"request {result.request}: {error}") from error
 
 
 def _extent(result: DeviceRequestAllocationResult, gpu: Gpu) -> tuple[Access, int, int]:

@@ -22,7 +22,7 @@ from hami_dra.shares import DRIVER_NAME
 
 _log = logging.getLogger(__name__)
 
-_REASON = "ShareRefused"
+_REFUSED = "ShareRefused"
 _LONGEST_MESSAGE = 1024
 _LONGEST_NAME = 253
 _MOST_WAITING = 256
@@ -59,7 +59,7 @@ def _name(about: ObjectReference, reason: str, message: str) -> ObjectMeta:
 
 
 class ClaimEvents:
-    """Tells of claims that are refused. The kubelet repeats its calls; the same news of a claim is told once."""
+    """Tells what is amiss with claims. The kubelet repeats its calls; the same news of a claim is told once."""
 
     def __init__(self, kube: KubeClient, node_name: str) -> None:
         self._kube = kube
@@ -69,14 +69,18 @@ class ClaimEvents:
 
     def refused(self, ref: ClaimRef, claim: ResourceClaim, problem: str) -> None:
         """Tell why a claim, as it was just read, cannot be prepared; nothing waits for it."""
+        self.tell(ref, claim, _REFUSED, problem)
+
+    def tell(self, ref: ClaimRef, claim: ResourceClaim, reason: str, news: str) -> None:
+        """Tell something of a claim, as it was just read, on it and its pods; `reason` is a word in camel case."""
         told = self._told.setdefault(ref.uid, set())
         # Names of files may have what UTF-8 has no bytes for.
-        message = f"claim {ref.name}: {problem}".encode(errors="replace").decode()
+        message = f"claim {ref.name}: {news}".encode(errors="replace").decode()
         for about in _concerned(ref, claim):
-            name = _name(about, _REASON, message)
+            name = _name(about, reason, message)
             if name.name not in told and not self._waiting.full():
                 told.add(name.name)
-                self._waiting.put_nowait((ref.uid, event(name, about, _REASON, message, self._node_name)))
+                self._waiting.put_nowait((ref.uid, event(name, about, reason, message, self._node_name)))
 
     def forget(self, claim_uid: str) -> None:
         """No longer remember what was told of a claim that has ended on this node."""
@@ -91,7 +95,7 @@ class ClaimEvents:
             except Conflict:
                 continue  # an earlier process of this plugin has told it
             except KubeError as error:
-                _log.warning("no Event about a refused claim: %s", error)
+                _log.warning("no Event about a claim: %s", error)
                 self._told.get(claim_uid, set()).discard(waiting.metadata.name)
 
 

@@ -10,45 +10,63 @@ from hami_dra.kubeletplugin import HealthStatus
 from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_gpu_time, read_use
 
 from .health import GpuHealth
+from .share_memory import ShareMemory
 from .slices import device_name
 
 _NS_PER_S = 10**9
 
-_LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
+SHARE_LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
 
 
 class ShareCollector(Collector):
     """Reads the share folders at each scrape."""
 
-    def __init__(self, folders: ShareFolders, gpus: Callable[[], Iterable[Gpu]]) -> None:
+    def __init__(
+        self,
+        folders: ShareFolders,
+        gpus: Callable[[], Iterable[Gpu]],
+        memory_of: Callable[[Share], ShareMemory],
+    ) -> None:
         self._folders = folders
         self._gpus = gpus
+        self._memory_of = memory_of
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of shares, with a row for each share that counts and could be read."""
-        granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share may use.")
+        granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share was granted.")
+        limit = _gauge("hami_dra_share_memory_limit_bytes", "GPU memory that the share may use at present.")
+        physical = _gauge(
+            "hami_dra_share_memory_physical_bytes", "GPU memory that the share's containers hold by the driver's word."
+        )
+        unaccounted = _gauge(
+            "hami_dra_share_memory_unaccounted_bytes", "How much more that is than what its processes account for."
+        )
         used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
         cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
         time = CounterMetricFamily(
-            "hami_dra_share_gpu_time_seconds", "How long the share's processes have had the GPU.", labels=_LABELS
+            "hami_dra_share_gpu_time_seconds", "How long the share's processes have had the GPU.", labels=SHARE_LABELS
         )
         memory_of = {gpu.uuid: gpu.memory_bytes for gpu in self._gpus()}
         for share in self._folders.shares():
-            labels = _label_values(share)
+            labels = label_values(share)
             match share.access:
                 case "limited":
                     try:
                         limits, in_use, had_gpu = self._read(share, memory_of)
                     except (OSError, LimitsError):
                         continue  # removed while we read; a folder that stays broken is mended by the next prepare
-                    granted.add_metric(labels, limits.memory)
+                    granted.add_metric(labels, share.memory)
+                    limit.add_metric(labels, limits.memory)
                     cores.add_metric(labels, limits.cores)
                     used.add_metric(labels, in_use)
                     time.add_metric(labels, had_gpu)
+                    if (real := self._memory_of(share).used) is not None:
+                        physical.add_metric(labels, real)
+                        unaccounted.add_metric(labels, real - in_use)
                 case "whole":  # without libvgpu.so nobody counts what it uses
                     granted.add_metric(labels, share.memory)
                     cores.add_metric(labels, share.cores)
-        return granted, used, cores, time
+        return granted, limit, used, physical, unaccounted, cores, time
 
     def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int, float]:
         """What the share is held to, the bytes that it uses, and the seconds for which it had the GPU."""
@@ -80,10 +98,11 @@ class GpuCollector(Collector):
 
 
 def _gauge(name: str, meaning: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, meaning, labels=_LABELS)
+    return GaugeMetricFamily(name, meaning, labels=SHARE_LABELS)
 
 
-def _label_values(share: Share) -> tuple[str, ...]:
+def label_values(share: Share) -> tuple[str, ...]:
+    """What tells a share's row from others', in the order of SHARE_LABELS."""
     return (
         share.claim_namespace,
         share.claim_name,

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hami_dra.gpu import BaseEdits, Gpu, NvidiaCtk, ask_inventory, find_base_edits
+from hami_dra.gpu import BaseEdits, Gpu, NvidiaCtk, ask_inventory, find_base_edits, find_library
 from hami_dra.native import lib
-from hami_dra.shares import NodeEdits
+from hami_dra.shares import HOOK, NodeEdits
 
+from .enforcement import SWITCHED_OFF
 from .install import install
 from .options import Options
 from .slices import device_name
@@ -36,7 +37,7 @@ class GpuNode:
 def install_files(options: Options) -> Path:
     """Put on the host what containers use from there; return the folder. Raises OSError."""
     hook = options.nvidia_cdi_hook
-    return install([lib("libvgpu.so"), PRELOAD, *([hook] if hook else [])], options.install_dir)
+    return install([lib("libvgpu.so"), lib(HOOK), PRELOAD, *([hook] if hook else [])], options.install_dir)
 
 
 def cdi_dirs(options: Options) -> tuple[Path, Path]:
@@ -46,7 +47,7 @@ def cdi_dirs(options: Options) -> tuple[Path, Path]:
 
 def empty_node(options: Options, installed: Path) -> GpuNode:
     """This node while it has no GPU to share."""
-    return GpuNode(options.node_name, {}, _edits(_NO_BASE_EDITS, installed, options.shares_dir))
+    return GpuNode(options.node_name, {}, _edits(_NO_BASE_EDITS, installed, options))
 
 
 async def read_node(options: Options, installed: Path) -> GpuNode:
@@ -56,7 +57,7 @@ async def read_node(options: Options, installed: Path) -> GpuNode:
     """
     program, hook = options.nvidia_ctk, options.nvidia_cdi_hook
     nvidia_ctk = NvidiaCtk(program, installed / hook.name) if program and hook else None
-    gpus = _offered(await ask_inventory(options.driver_root))
+    gpus = [_as_wanted(gpu, options) for gpu in _offered(await ask_inventory(options.driver_root))]
     base = await find_base_edits(
         gpus,
         nvidia_ctk,
@@ -67,7 +68,7 @@ async def read_node(options: Options, installed: Path) -> GpuNode:
     visible = {device_name(gpu): gpu for gpu in gpus if gpu.uuid in base.by_gpu}
     if not visible:
         raise NothingToShareError("NVML lists no GPU on this node that can be shared, or none that has a CDI device")
-    return GpuNode(options.node_name, visible, _edits(base, installed, options.shares_dir))
+    return GpuNode(options.node_name, visible, _edits(base, installed, options))
 
 
 def _offered(gpus: Sequence[Gpu]) -> list[Gpu]:
@@ -77,12 +78,23 @@ def _offered(gpus: Sequence[Gpu]) -> list[Gpu]:
     return [gpu for gpu in gpus if not gpu.mig_enabled]
 
 
-def _edits(base: BaseEdits, installed: Path, shares_dir: Path) -> NodeEdits:
+def _as_wanted(gpu: Gpu, options: Options) -> Gpu:
+    """A GPU as it is used: an administrator may want nothing of the driver's memory limits."""
+    if options.memory_enforcement == "library":
+        gpu = replace(gpu, limit_obstacle=SWITCHED_OFF)
+    _log.info("memory limits on GPU %s: %s", gpu.uuid, gpu.limit_obstacle or "held by the driver")
+    return gpu
+
+
+def _edits(base: BaseEdits, installed: Path, options: Options) -> NodeEdits:
+    nvml = find_library(options.driver_root) or options.driver_root  # none: then there is no GPU either
     return NodeEdits(
         version=base.version,
         common=base.common,
         by_gpu=base.by_gpu,
         library=installed / "libvgpu.so",
         preload=installed / PRELOAD.name,
-        shares=shares_dir,
+        shares=options.shares_dir,
+        hook=installed / HOOK,
+        nvml=options.host_driver_root / nvml.relative_to(options.driver_root),
     )

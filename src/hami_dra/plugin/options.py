@@ -6,10 +6,17 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hami_dra.shares import DRIVER_NAME
 
+from .enforcement import WANTED, Wanted
+
 _LEVELS = ("debug", "info", "warning", "error")
+_OVERUSE = ("report", "evict")
+
+OnOveruse = Literal["report", "evict"]
+"""What becomes of pods that use more memory than they were granted, where the driver does not keep them from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class Options:
     pod_uid: str | None
     tenants: int | None
     metrics_address: tuple[str, int]
+    memory_enforcement: Wanted
+    on_overuse: OnOveruse
     log_level: int
     kubeconfig: Path | None
     api_server: str | None
@@ -54,6 +63,8 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     flag("pod-uid", str, environment.get("POD_UID"), "UID of this pod, for updates without a gap; POD_UID says it too")
     flag("tenants", _count, None, "how many shares of a GPU there may be at a time (default: any number)")
     flag("metrics-address", _address, "0.0.0.0:9400", "where /metrics and /healthz are served")
+    flag("memory-enforcement", _one_of(WANTED), "auto", "who holds memory limits: auto is the driver where it can")
+    flag("on-overuse", _one_of(_OVERUSE), "report", "whether to evict pods that use more memory than they were granted")
     flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
     flag("kubeconfig", _absolute, None, "how to reach the API server (default: the pod's service account)")
     flag("api-server", str, None, "URL of an API server that asks for no credentials")
@@ -106,6 +117,15 @@ def _address(text: str) -> tuple[str, int]:
     if not (colon and port.isascii() and port.isdigit() and int(port) < 2**16):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return parse
 
 
 def _level(text: str) -> int:

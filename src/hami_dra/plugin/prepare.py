@@ -7,6 +7,7 @@ from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
 from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
 from .claims import shares_of
+from .enforcement import Wanted
 from .events import ClaimEvents
 from .metadata import metadata_of
 from .node_watch import NodeWatch
@@ -17,13 +18,20 @@ class ClaimPreparer:
     """The driver's half of the kubelet's calls. Preparing asks the API server for one claim, and nothing else."""
 
     def __init__(
-        self, kube: KubeClient, watch: NodeWatch, files: ClaimFiles, reports: StatusReports, events: ClaimEvents
+        self,
+        kube: KubeClient,
+        watch: NodeWatch,
+        files: ClaimFiles,
+        reports: StatusReports,
+        events: ClaimEvents,
+        enforcement: Wanted,
     ) -> None:
         self._kube = kube
         self._watch = watch
         self._files = files
         self._reports = reports
         self._events = events
+        self._enforcement = enforcement
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
         """Lay out a claim's share folders and CDI spec as its allocation is now. Raises ClaimError."""
@@ -47,7 +55,7 @@ class ClaimPreparer:
 
     def _lay_out(self, found: ResourceClaim, claim: ClaimRef) -> tuple[Share, ...]:
         node = self._watch.node
-        shares = shares_of(found, claim, node.name, node.gpus)
+        shares = shares_of(found, claim, node.name, node.gpus, self._enforcement)
         metadata = metadata_of(found, claim, shares, node.gpus)
         try:
             self._files.ensure(shares, node.edits, metadata)

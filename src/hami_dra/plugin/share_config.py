@@ -12,13 +12,19 @@ from hami_dra.kube import DeviceAllocationConfiguration
 from hami_dra.kubeletplugin import ClaimError
 from hami_dra.shares import DRIVER_NAME, ComputePolicy, Priority
 
+from .enforcement import WANTED, Wanted
+
 API_VERSION = "hami.project-hami.io/v1alpha1"
 KIND = "ShareConfig"
 
 _UNKNOWN_FIELD = re.compile("Object contains unknown field `(.*)`")
 _REASON_AND_FIELD = re.compile(r"(.*?)(?: - at `\$\.(\w+)`)?", re.DOTALL)
 _WRONG_WORD = re.compile("Invalid enum value (.*)")
-_WORDS = {"computePolicy": sorted(get_args(ComputePolicy)), "priority": sorted(get_args(Priority))}
+_WORDS = {
+    "computePolicy": sorted(get_args(ComputePolicy)),
+    "priority": sorted(get_args(Priority)),
+    "memoryEnforcement": sorted(WANTED),
+}
 
 
 class ShareConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -51,6 +57,16 @@ class ShareConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
             int,
             msgspec.Meta(
                 ge=0, le=4, description="How much libvgpu.so writes to standard error, from 0 (why a GPU is closed)."
+            ),
+        ]
+        | None
+    ) = None
+    memory_enforcement: (
+        Annotated[
+            Wanted,
+            msgspec.Meta(
+                description="Who holds the memory limit: auto is the driver where it can, beside libvgpu.so; driver "
+                "refuses the claim where it cannot; library is libvgpu.so alone."
             ),
         ]
         | None

@@ -1,13 +1,16 @@
 """What a claim's `status.devices` says of its shares: what each was given, and since when."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from hami_dra.kube import AllocatedDeviceStatus, Condition, Quantity
 from hami_dra.shares import DRIVER_NAME, ComputePolicy, Share
 
 from .share_config import API_VERSION
+from .share_memory import ShareMemory
 
 KIND = "ShareStatus"
 
@@ -19,28 +22,32 @@ _HOW_CORES_ARE_HELD: Mapping[ComputePolicy, str] = {
 
 
 def device_statuses(
-    shares: Iterable[Share], before: Sequence[AllocatedDeviceStatus], now: datetime
+    shares: Iterable[Share],
+    before: Sequence[AllocatedDeviceStatus],
+    now: datetime,
+    memory_of: Callable[[Share], ShareMemory],
 ) -> tuple[AllocatedDeviceStatus, ...]:
-    """What to say of prepared shares. What was said `before` and is still so stays, with the time since when."""
+    """What to say of prepared shares. What was said `before` and is still so stays, with the time since when.
+
+    `memory_of` knows how it stands with the memory of a share.
+    """
     said = {(each.driver, each.pool, each.device, each.share_id): each for each in before}
-    statuses = (_status(share, now) for share in shares)
+    statuses = (_status(share, now, memory_of(share)) for share in shares)
     return tuple(_same_since(said.get((each.driver, each.pool, each.device, each.share_id)), each) for each in statuses)
 
 
-def _status(share: Share, now: datetime) -> AllocatedDeviceStatus:
-    ready = Condition(
-        type="Ready",
-        status="True",
-        reason="Prepared",
-        message=_in_words(share),
-        last_transition_time=now.replace(microsecond=0),  # the API server keeps seconds
-    )
+def _status(share: Share, now: datetime, memory: ShareMemory) -> AllocatedDeviceStatus:
+    since = now.replace(microsecond=0)  # the API server keeps seconds
+    conditions = [Condition("Ready", "True", "Prepared", _in_words(share), since)]
+    if share.access == "limited":
+        status: Literal["True", "False"] = "True" if memory.is_held else "False"
+        conditions.append(Condition("MemoryLimited", status, memory.reason, memory.message, since))
     return AllocatedDeviceStatus(
         driver=DRIVER_NAME,
         pool=share.pool,
         device=share.device,
         share_id=share.share_id,
-        conditions=(ready,),
+        conditions=tuple(conditions),
         data={"apiVersion": API_VERSION, "kind": KIND, "gpuUUID": share.gpu_uuid, "access": share.access}
         | _amounts(share),
     )
@@ -60,20 +67,22 @@ def _in_words(share: Share) -> str:
 
 
 def _amounts(share: Share) -> dict[str, Any]:
-    """A monitor has none, and cores are held of limited shares alone."""
+    """A monitor has none, and only limited shares are held to theirs."""
     if share.access == "monitor":
         return {}
     amounts = {"cores": share.cores, "memory": str(Quantity(share.memory))}
-    held = {"computePolicy": share.compute_policy, "priority": share.priority}
+    held = {
+        "computePolicy": share.compute_policy,
+        "priority": share.priority,
+        "memoryEnforcement": share.memory_enforcement,
+    }
     return amounts | held if share.access == "limited" else amounts
 
 
 def _same_since(before: AllocatedDeviceStatus | None, now: AllocatedDeviceStatus) -> AllocatedDeviceStatus:
-    """What was said before where it differs in nothing but the time."""
-    if before is None or before.data != now.data:
-        return now
-    same = [_timeless(each) for each in before.conditions or ()] == [_timeless(each) for each in now.conditions or ()]
-    return before if same else now
+    """Conditions that were the same before keep the time since when."""
+    said = {_timeless(each): each for each in before.conditions or ()} if before else {}
+    return replace(now, conditions=tuple(said.get(_timeless(each), each) for each in now.conditions or ()))
 
 
 def _timeless(condition: Condition) -> tuple[str, str, str, str]:

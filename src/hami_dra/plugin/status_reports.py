@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Never
@@ -21,6 +21,7 @@ from hami_dra.kube import (
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.shares import DRIVER_NAME, Share
 
+from .share_memory import ShareMemory
 from .status import device_statuses
 
 _log = logging.getLogger(__name__)
@@ -34,8 +35,9 @@ _LONGEST_FIELD_MANAGER = 128
 class StatusReports:
     """What is wanted last of a claim is what counts. A write that fails is logged, and tried again until it is done."""
 
-    def __init__(self, kube: KubeClient, node_name: str) -> None:
+    def __init__(self, kube: KubeClient, node_name: str, memory_of: Callable[[Share], ShareMemory]) -> None:
         self._kube = kube
+        self._memory_of = memory_of
         # A manager takes back only what it wrote, so a node that is late leaves alone what the claim's next one wrote.
         self._field_manager = f"{DRIVER_NAME}/{node_name}"[:_LONGEST_FIELD_MANAGER]
         self._wanted: dict[str, ResourceClaim] = {}
@@ -45,7 +47,7 @@ class StatusReports:
 
     def prepared(self, claim: ResourceClaim, shares: Iterable[Share]) -> None:
         """Have the claim say what these shares are, unless `claim`, as it was just read, says so already."""
-        devices = device_statuses(shares, claim.status.devices, datetime.now(UTC))
+        devices = device_statuses(shares, claim.status.devices, datetime.now(UTC), self._memory_of)
         if claim.metadata.uid in self._wanted or any(each not in claim.status.devices for each in devices):
             self._want(claim.metadata, ResourceClaimStatus(devices=devices))
 

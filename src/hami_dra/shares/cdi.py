@@ -22,6 +22,9 @@ ALL_SHARES_IN_CONTAINER = "/run/hami-dra/node/shares"  # elsewhere, so that libv
 Edits = Mapping[str, Any]
 """A `containerEdits` object, in CDI's own field names: NVIDIA's pass through whatever fields they have."""
 
+HOOK = "hami-dra-oci-hook"
+_HOOK_SECONDS = 10  # until the runtime ends it; it gives up by itself before, and says why
+
 _OLDEST_VERSION = "0.5.0"  # since then a device's name may start with a digit, as a claim's UID may
 _MIB = 2**20
 _UPSTREAM_POLICY: Mapping[ComputePolicy, str] = {"hard": "FORCE", "work-conserving": "DEFAULT", "off": "DISABLE"}
@@ -35,7 +38,8 @@ class NodeEdits:
     """What the specs of all claims on a node have in common.
 
     `version`, `common` and `by_gpu` (by UUID, in the order in which containers see the GPUs) make GPUs visible;
-    `library`, `preload` and `shares` are the host's paths of libvgpu.so, ld.so.preload and the share folders.
+    `library`, `preload` and `shares` are the host's paths of libvgpu.so, ld.so.preload and the share folders, `hook`
+    and `nvml` those of hami-dra-oci-hook and of the driver's libnvidia-ml.so.1.
     """
 
     version: str
@@ -44,6 +48,8 @@ class NodeEdits:
     library: Path
     preload: Path
     shares: Path
+    hook: Path
+    nvml: Path
 
 
 def device_id(share: Share) -> str:
@@ -123,6 +129,19 @@ def _limited_edits(share: Share, shares: Sequence[Share], node: NodeEdits) -> Ed
             _mount(folder / REGION_FILE, f"{in_container}/{REGION_FILE}", _WRITABLE),
             _mount(node.shares.parent / TURNS_FOLDER / turns, f"{TURNS_IN_CONTAINER}/{turns}", _READ_ONLY),
         ],
+        "hooks": [_hook(share, node)],
+    }
+
+
+def _hook(share: Share, node: NodeEdits) -> dict[str, Any]:
+    """Notes each container of the share before its first instruction, and has the driver limit it where that can."""
+    options = {"share": node.shares / share.name, "nvml": node.nvml, "enforce": share.memory_enforcement}
+    arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return {
+        "hookName": "createRuntime",
+        "path": str(node.hook),
+        "args": [HOOK, *arguments],
+        "timeout": _HOOK_SECONDS,
     }
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,8 @@ import msgspec
 
 from . import region
 from .files import names_in, remove_tree, remove_unfinished, replace_file
-from .limits import Limits
+from .limits import Limits, LimitsError
+from .notes import CONTAINERS_DIR
 from .share import Share
 from .turns import ensure_turns
 
@@ -78,11 +79,20 @@ class ShareFolders:
             if _claim_uid(name) == claim_uid and name not in keep:
                 remove_tree(self.root / name)
 
+    def resize(self, share: Share, memory: int) -> None:
+        """Hold a share to so many bytes from now on, at most what it was granted; its processes are told at once.
+
+        That outlives a new preparation of the claim, and not the folder. Raises OSError.
+        """
+        _replace_limits(self.path(share), replace(Limits.of(share), memory=min(memory, share.memory)).render())
+
     def _make(self, share: Share, metadata: Metadata | None) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{share.name}.", dir=self.root))
         try:
             unfinished.chmod(0o755)
+            if share.access == "limited":
+                _make_containers_dir(unfinished)
             for name, content, mode in _contents(share, metadata):
                 (unfinished / name).write_bytes(content)
                 (unfinished / name).chmod(mode)
@@ -98,10 +108,11 @@ class ShareFolders:
             _renew(folder / METADATA_FILE, metadata)
         is_different = _differs(folder / SHARE_FILE, _identity(share))
         if share.access == "limited":
+            _make_containers_dir(folder)
             _mend_region(folder / REGION_FILE)
-            if is_different or _differs(folder / LIMITS_FILE, _limits(share)):
-                replace_file(folder / LIMITS_FILE, _limits(share))
-                region.raise_generation(folder / REGION_FILE)
+            limits = _resized_limits(share, folder)
+            if is_different or _differs(folder / LIMITS_FILE, limits):
+                _replace_limits(folder, limits)
         if is_different:
             # It says the limits too and comes last: whoever dies before that, the next one does all of it.
             replace_file(folder / SHARE_FILE, _identity(share))
@@ -135,6 +146,29 @@ def _renew(path: Path, metadata: Metadata) -> None:
 
 def _limits(share: Share) -> bytes:
     return Limits.of(share).render()
+
+
+def _resized_limits(share: Share, folder: Path) -> bytes:
+    """What `limits` should say: less than was granted where the share was resized."""
+    granted = Limits.of(share)
+    try:
+        present = Limits.parse((folder / LIMITS_FILE).read_bytes())
+    except (OSError, LimitsError):
+        return granted.render()
+    return replace(granted, memory=min(present.memory, granted.memory) or granted.memory).render()
+
+
+def _replace_limits(folder: Path, limits: bytes) -> None:
+    replace_file(folder / LIMITS_FILE, limits)
+    region.raise_generation(folder / REGION_FILE)
+
+
+def _make_containers_dir(folder: Path) -> None:
+    """Where the hook notes the containers; a folder that was made before there were any gets it too."""
+    containers = folder / CONTAINERS_DIR
+    if not containers.is_dir():
+        containers.mkdir()
+        containers.chmod(0o755)
 
 
 def _identity(share: Share) -> bytes:

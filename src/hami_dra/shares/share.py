@@ -13,14 +13,17 @@ ComputePolicy = Literal["hard", "work-conserving", "off"]
 Priority = Literal["high", "low"]
 """Whose work goes first where shares of a GPU want it at the same time."""
 
+MemoryEnforcement = Literal["driver", "library"]
+"""Who holds a share's containers to their memory: NVIDIA's driver beside libvgpu.so, or libvgpu.so alone."""
+
 
 class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A claim's part of one GPU. A claim is a list of shares; two of them may lie on the same GPU.
 
     `cores` is percent of the GPU's time, 1 to 100; `memory` is bytes; both are 0 for a monitor, which is not counted.
     `request` is as the allocation names it, `main/sub` where an alternative was taken. `log_level` is libvgpu.so's, its
-    own default where None. Its JSON form is the share folder's `share.json`; one of an earlier version lacks what has a
-    default here.
+    own default where None. `memory` is what was granted: what it may use of that stands in the folder's `limits`. Its
+    JSON form is the share folder's `share.json`; one of an earlier version lacks what has a default here.
     """
 
     claim_namespace: str
@@ -37,6 +40,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     log_level: int | None = None
     compute_policy: ComputePolicy = "hard"
     priority: Priority = "low"
+    memory_enforcement: MemoryEnforcement = "library"
 
     @property
     def name(self) -> str:

@@ -67,7 +67,7 @@ async def test_event_that_could_not_be_posted_comes_with_the_next_refusal(node: 
     node.api.refused = {Permission("create", "", "events")}
     claim = await node.claim("bare", BARE)
     await refused(node, claim)
-    await until(lambda: "no Event about a refused claim" in node.log.read_text(), "a warning")
+    await until(lambda: "no Event about a claim" in node.log.read_text(), "a warning")
     node.api.refused = set()
     await refused(node, claim)
     await until(lambda: told(node) == [("ResourceClaim", "bare")], "an Event")

@@ -20,6 +20,9 @@ async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(
             ("hami_dra_share_memory_granted_bytes", "idle", "gpu"): GIB,
             ("hami_dra_share_memory_granted_bytes", "busy", "gpu-0"): 4 * GIB,
             ("hami_dra_share_memory_granted_bytes", "busy", "gpu-1"): 8 * GIB,
+            ("hami_dra_share_memory_limit_bytes", "idle", "gpu"): GIB,
+            ("hami_dra_share_memory_limit_bytes", "busy", "gpu-0"): 4 * GIB,
+            ("hami_dra_share_memory_limit_bytes", "busy", "gpu-1"): 8 * GIB,
             ("hami_dra_share_memory_used_bytes", "idle", "gpu"): 0,
             ("hami_dra_share_memory_used_bytes", "busy", "gpu-0"): 4 * GIB,
             ("hami_dra_share_memory_used_bytes", "busy", "gpu-1"): 8 * GIB,
@@ -29,6 +32,15 @@ async def test_each_share_shows_what_it_was_granted_and_what_its_processes_hold(
             ("hami_dra_share_gpu_time_seconds_total", "idle", "gpu"): 0,
             ("hami_dra_share_gpu_time_seconds_total", "busy", "gpu-0"): 0,
             ("hami_dra_share_gpu_time_seconds_total", "busy", "gpu-1"): 0,
+            **{
+                (f"hami_dra_share_{name}", *request): value
+                for name, value in (
+                    ("memory_enforced", 1),
+                    ("memory_overuse_bytes", 0),
+                    ("containers_without_limit", 0),
+                )
+                for request in (("idle", "gpu"), ("busy", "gpu-0"), ("busy", "gpu-1"))
+            },
         }
     assert (await metrics(node))["hami_dra_share_memory_used_bytes", "busy", "gpu-0"] == 0
     await node.unprepare(busy)

@@ -14,12 +14,17 @@ from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM, RESOURCE_SLICE
 from hami_dra.local.apiserver.permission import Permission
 from tests.integration.test_plugin.node import Node, share, until
 
+EVICT = Permission("create", "", "pods/eviction")
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "chart" / "hami-dra-driver" / "templates"
 
 
-def allowed() -> set[Permission]:
+IF_EVICTING = r'\{\{- if eq .Values.onOveruse "evict" \}\}(.*?)\{\{- end \}\}'
+
+
+def allowed(*, evicting: bool = False) -> set[Permission]:
     """What the role in the chart allows, as the template has it before helm fills in the names."""
-    text = re.sub(r"\{\{.*?\}\}", "name", (TEMPLATES / "rbac.yaml").read_text())
+    text = re.sub(IF_EVICTING, r"\1" if evicting else "", (TEMPLATES / "rbac.yaml").read_text(), flags=re.DOTALL)
+    text = re.sub(r"\{\{.*?\}\}", "name", text)
     (role,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "ClusterRole")
     return {
         Permission(verb, group, resource)
@@ -53,6 +58,10 @@ async def test_without_any_one_permission_something_fails(idle_node: Node, missi
     finally:
         everything.cancel()
         await asyncio.wait([everything])
+
+
+def test_to_evict_is_allowed_only_where_that_is_wanted() -> None:
+    assert allowed(evicting=True) - allowed() == {EVICT}
 
 
 async def _all_that_needs_the_api_server(node: Node, claim: ClaimRef) -> None:

@@ -83,7 +83,7 @@ async def test_unprepare_leaves_nothing_and_may_come_at_any_time(node: Node) -> 
     await node.unprepare(claim)
     await node.unprepare(claim)
     assert node.files(claim) == []
-    assert len(node.files(other)) == 6
+    assert len(node.files(other)) == 7
 
 
 async def test_claim_allocated_anew_loses_the_shares_of_its_earlier_allocation(node: Node) -> None:

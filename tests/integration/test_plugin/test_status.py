@@ -29,7 +29,8 @@ async def test_prepared_claim_says_what_each_share_was_given_until_it_is_unprepa
             result.device,
             result.share_id,
         ]
-        (ready,) = device["conditions"]
+        ready, *others = device["conditions"]
+        assert [each["type"] for each in others] == (["MemoryLimited"] if device is small else [])
         assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "True", "Prepared")
     assert small["data"] == {
         "apiVersion": "hami.project-hami.io/v1alpha1",
@@ -40,6 +41,7 @@ async def test_prepared_claim_says_what_each_share_was_given_until_it_is_unprepa
         "memory": "4Gi",
         "computePolicy": "hard",
         "priority": "low",
+        "memoryEnforcement": "library",
     }
     assert (
         small["conditions"][0]["message"] == f"4Gi of the memory and 30 % of the cores of {node.gpu_uuid('hami-gpu-0')}"

@@ -20,7 +20,8 @@ class Kind:
 
 NODE = Kind("Node", "v1", "nodes")
 EVENT = Kind("Event", "v1", "events", namespaced=True)
+POD = Kind("Pod", "v1", "pods", namespaced=True)
 DEVICE_CLASS = Kind("DeviceClass", "resource.k8s.io/v1", "deviceclasses")
 RESOURCE_SLICE = Kind("ResourceSlice", "resource.k8s.io/v1", "resourceslices")
 RESOURCE_CLAIM = Kind("ResourceClaim", "resource.k8s.io/v1", "resourceclaims", namespaced=True)
-KINDS = (NODE, EVENT, DEVICE_CLASS, RESOURCE_SLICE, RESOURCE_CLAIM)
+KINDS = (NODE, EVENT, POD, DEVICE_CLASS, RESOURCE_SLICE, RESOURCE_CLAIM)

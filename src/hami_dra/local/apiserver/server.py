@@ -9,8 +9,9 @@ from typing import Any, Self
 from aiohttp import web
 
 from .claim_status import Applied, without_deallocated
+from .eviction import Pods
 from .gate import drop_consumable_capacity, drop_device_taints
-from .kinds import KINDS, NODE, RESOURCE_CLAIM, RESOURCE_SLICE, Kind
+from .kinds import KINDS, NODE, POD, RESOURCE_CLAIM, RESOURCE_SLICE, Kind
 from .permission import Permission, permissions_for
 from .refusal import Refusal
 from .store import Matches, Object, Store
@@ -23,7 +24,7 @@ _LARGEST_SLICE_WITH_TAINTS = 64
 
 
 class ApiServer:
-    """Serves nodes, events, device classes, slices and claims on `url` while the context is entered.
+    """Serves nodes, pods, events, device classes, slices and claims on `url` while the context is entered.
 
     Without `consumable_capacity`, `device_taints` or `device_status` it behaves like a real one whose feature gate
     DRAConsumableCapacity, DRADeviceTaints or DRAResourceClaimDeviceStatus is off; without `notices`, like one before
@@ -35,6 +36,7 @@ class ApiServer:
 
     def __init__(self, *, consumable_capacity: bool = True, port: int = 0) -> None:
         self.store = Store()
+        self.pods = Pods(self.store)
         self.url = ""
         self.consumable_capacity = consumable_capacity
         self.device_status = True
@@ -94,6 +96,8 @@ class ApiServer:
         router.add_get(one, partial(self._get, kind))
         router.add_put(one, partial(self._replace, kind))
         router.add_delete(one, partial(self._delete, kind))
+        if kind is POD:
+            router.add_post(f"{one}/eviction", self.pods.evict)
         if kind is RESOURCE_CLAIM:
             router.add_put(f"{one}/status", partial(self._replace_status, kind))
             router.add_patch(f"{one}/status", partial(self._apply_status, kind))

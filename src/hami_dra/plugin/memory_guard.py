@@ -1,0 +1,129 @@
+"""Keeps the driver's memory limits true while containers run, and notices containers that have more than theirs."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Never
+
+from hami_dra.cgroups import is_gone, unified_mount
+from hami_dra.gpu import Holder, Holding, MemoryProcess, MemoryUnknownError
+from hami_dra.shares import Container, NotedShare, Share, ShareFolders, containers, noted_shares, remove_note
+
+from .memory_news import MemoryNews
+from .node import GpuNode
+from .share_memory import ContainerKey, ShareMemory, found
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 3.0
+"""A third of the time within which overuse is to be told of, since it is believed at the second sight only."""
+
+
+class MemoryGuard:
+    """`memory` is what was found last of each limited share, by its name, and `holdings` of each container on a GPU;
+    `repairs` counts limits that were set anew, by GPU.
+
+    Without containers that the hook has noted there is nothing to ask, and no process that has NVML open.
+    """
+
+    def __init__(self, driver_root: Path, folders: ShareFolders, news: MemoryNews) -> None:
+        self._folders = folders
+        self._news = news
+        self._process = MemoryProcess(driver_root)
+        self._driver: frozenset[tuple[str, str | None]] = frozenset()
+        self._limited: set[ContainerKey] = set()
+        self._over: set[str] = set()
+        self._problem = ""
+        self._is_stale = False
+        self.memory: Mapping[str, ShareMemory] = {}
+        self.holdings: Mapping[ContainerKey, Holding] = {}
+        self.repairs: dict[str, int] = {}
+
+    def of(self, share: Share) -> ShareMemory:
+        """What is known of a share; one without containers is as it was laid out."""
+        known = self.memory.get(share.name)
+        return known if known and known.share == share else ShareMemory(share, share.memory)
+
+    def follow(self, node: GpuNode) -> None:
+        """Ask the NVML of the driver that the node has now."""
+        driver = frozenset((gpu.uuid, gpu.driver_version) for gpu in node.gpus.values())
+        if driver != self._driver:
+            self._driver = driver
+            self._is_stale = True
+
+    async def run(self) -> Never:
+        """Look in intervals until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(_LOOK_SECONDS)
+                await self.look()
+        finally:
+            await self._process.end()
+
+    async def look(self) -> None:
+        """Read once what containers use, mend limits that are amiss, and tell what has changed."""
+        shares = await asyncio.to_thread(self._read_notes)
+        running = containers(shares)
+        try:
+            holdings = await self._ask(running)
+        except MemoryUnknownError as error:
+            if str(error) != self._problem:
+                _log.warning("memory limits of containers cannot be looked after: %s", error)
+            self._problem = str(error)
+            self.memory = {name: replace(each, used=None) for name, each in self.memory.items()}
+            self.holdings = {}
+            return
+        self._problem = ""
+        self.holdings = holdings
+        before, self.memory = self.memory, self._believed(found(shares, running, holdings))
+        await self._count_repairs(running, holdings)
+        await self._news.tell(before, self.memory, running)
+
+    async def _ask(self, running: tuple[Container, ...]) -> dict[ContainerKey, Holding]:
+        if self._is_stale or not running:
+            self._is_stale = False
+            await self._process.end()
+        if not running:
+            return {}
+        answers = await self._process.ask([_holder(each) for each in running])
+        return {
+            (each.container_id, each.gpu_uuid): answer
+            for each, answer in zip(running, answers, strict=True)
+            # One that ended meanwhile can have no limit any more.
+            if answer.limited != "missing" or each.cgroup.is_dir()
+        }
+
+    def _read_notes(self) -> list[NotedShare]:
+        """The shares with the containers that run on them; notes of others go."""
+        mount = unified_mount()
+        shares = []
+        for noted in noted_shares(self._folders.root, self._folders.shares()):
+            gone = [note for note in noted.notes if is_gone(note.cgroup, mount)]
+            for note in gone:
+                remove_note(self._folders.path(noted.share), note.container_id)
+            shares.append(
+                NotedShare(noted.share, noted.memory, tuple(note for note in noted.notes if note not in gone))
+            )
+        return shares
+
+    def _believed(self, seen: dict[str, ShareMemory]) -> dict[str, ShareMemory]:
+        """Overuse counts when it is seen twice in a row: what NVML says is not of one moment."""
+        before, self._over = self._over, {name for name, each in seen.items() if each.overuse}
+        return {name: each if name in before else replace(each, overuse=0) for name, each in seen.items()}
+
+    async def _count_repairs(self, running: tuple[Container, ...], holdings: Mapping[ContainerKey, Holding]) -> None:
+        """Tell of limits that were lost; one that is set before the hook has come to it was never there."""
+        limited = {key for key, each in holdings.items() if each.limited in ("kept", "repaired")}
+        for each in running:
+            key = each.container_id, each.gpu_uuid
+            if key in self._limited and holdings[key].limited == "repaired":
+                self.repairs[each.gpu_uuid] = self.repairs.get(each.gpu_uuid, 0) + 1
+                await self._news.repaired(each, holdings[key].found)
+        self._limited = limited
+
+
+def _holder(container: Container) -> Holder:
+    limit = container.memory if container.enforcement == "driver" else None
+    return Holder(container.gpu_uuid, str(container.cgroup), limit)

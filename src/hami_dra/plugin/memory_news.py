@@ -1,0 +1,92 @@
+"""Tells of shares whose memory is not held to its limit: to the claim and its pods, and to who evicts them."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from hami_dra.kube import KubeClient, KubeError, Quantity, ResourceClaim
+from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.shares import Container, Share, ShareFolders, containers_of
+
+from .events import ClaimEvents
+from .eviction import Evictor
+from .share_memory import ShareMemory
+from .status_reports import StatusReports
+
+_log = logging.getLogger(__name__)
+
+
+class MemoryNews:
+    """What is told of a share is told when it changes. Where that is wanted, pods that overuse one are evicted."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        folders: ShareFolders,
+        reports: StatusReports,
+        events: ClaimEvents,
+        evictor: Evictor | None,
+    ) -> None:
+        self._kube = kube
+        self._folders = folders
+        self._reports = reports
+        self._events = events
+        self._evictor = evictor
+        self._untold: dict[str, Share] = {}
+
+    async def tell(
+        self, before: Mapping[str, ShareMemory], now: Mapping[str, ShareMemory], running: Iterable[Container]
+    ) -> None:
+        """Tell of each share that stands otherwise than before; what cannot be told is told the next time."""
+        among = tuple(running)
+        for name, each in now.items():
+            was_reason = before[name].reason if name in before else ShareMemory(each.share, each.limit).reason
+            if each.reason != was_reason:
+                _log.warning("share %s: %s", name, each.message)
+                self._untold[name] = each.share
+        self._untold = {name: share for name, share in self._untold.items() if name in now}
+        for name in list(self._untold):
+            await self._tell_of(now[name])
+        for each in now.values():
+            if each.overuse and self._evictor:
+                await self._evict(self._evictor, each, among)
+
+    async def repaired(self, container: Container, found: int | None) -> None:
+        """Tell of a container whose limit was lost, as by a reset of the GPU, or changed by others, and holds again."""
+        was = "none" if found is None else str(Quantity(found))
+        message = (
+            f"container {container.container_id[:12]} has its memory limit of {Quantity(container.memory)} on "
+            f"{container.gpu_uuid} again, after the driver had {was}: the GPU was reset, or somebody changed it"
+        )
+        _log.warning("%s", message)
+        for noted in container.shares:
+            if claim := await self._claim(noted.share):
+                self._events.tell(_ref(noted.share), claim, "MemoryLimitRepaired", message)
+
+    async def _tell_of(self, memory: ShareMemory) -> None:
+        share = memory.share
+        if claim := await self._claim(share):
+            del self._untold[share.name]
+            of_claim = [each for each in self._folders.shares() if each.claim_uid == share.claim_uid]
+            self._reports.prepared(claim, of_claim)
+            if not memory.is_held:
+                reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
+                self._events.tell(_ref(share), claim, reason, memory.message)
+
+    async def _evict(self, evictor: Evictor, memory: ShareMemory, among: tuple[Container, ...]) -> None:
+        if claim := await self._claim(memory.share):
+            for container in containers_of(memory.share, among):
+                if told := await evictor.evict(claim, container.cgroup):
+                    self._events.tell(_ref(memory.share), claim, "MemoryOverused", told)
+
+    async def _claim(self, share: Share) -> ResourceClaim | None:
+        """The share's claim as it is now; None where it cannot be read, or is another of the same name."""
+        try:
+            claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
+        except KubeError as error:
+            _log.warning("nothing can be told of share %s now: %s", share.name, error)
+            return None
+        return claim if claim.metadata.uid == share.claim_uid else None
+
+
+def _ref(share: Share) -> ClaimRef:
+    return ClaimRef(share.claim_namespace, share.claim_name, share.claim_uid)

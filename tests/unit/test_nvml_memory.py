@@ -1,0 +1,151 @@
+"""The driver's memory limits, through NVIDIA's binding and the process that asks NVML, on real cgroups."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hami_dra.gpu import Holder, MemoryProcess, MemoryUnknownError, ask_inventory
+from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
+from tests.native.sim.cgroups import cgroup, inside, mount
+
+GIB = 2**30
+TAKE = """
+import sys
+from hami_dra.local.probe import Driver
+driver = Driver()
+driver.enter(0)
+driver.allocate(int(sys.argv[1]))
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+def machine_with(version: str, root: Path) -> Machine:
+    return create_machine(root, simulated_gpus(2, memory_bytes=16 * GIB), SimulatedDriver(version=version))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return machine_with("615.71.09", tmp_path / "machine")
+
+
+@pytest.fixture
+def container() -> Iterator[Path]:
+    with cgroup() as made:
+        yield made
+
+
+@pytest.fixture
+async def process(machine: Machine) -> AsyncIterator[MemoryProcess]:
+    started = MemoryProcess(machine.root)
+    yield started
+    await started.end()
+
+
+class Taken:
+    """A process in a cgroup that holds memory of the first GPU while the context is entered."""
+
+    def __init__(self, machine: Machine, container: Path, size: int) -> None:
+        self._command = [*inside(container), sys.executable, "-c", TAKE, str(size)]
+        self._environment = {"LD_LIBRARY_PATH": str(machine.library_dir), "PATH": "/usr/bin:/bin"}
+
+    def __enter__(self) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(self._command, env=self._environment, **pipes)  # type: ignore[call-overload]
+        assert self._process.stdout.readline() == b"taken\n"
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(b"")
+
+
+async def test_gpus_of_a_driver_with_limits_say_so_and_nothing_is_left_of_the_trial(tmp_path: Path) -> None:
+    with cgroup() as made:  # or the test is skipped
+        machine = machine_with("615.71.09", tmp_path)
+        gpus = await ask_inventory(machine.root)
+        assert [(gpu.memory_enforcement, gpu.limit_obstacle) for gpu in gpus] == [("driver", "")] * 2
+        assert list(made.parent.glob("hami-dra-probe-*")) == []
+        assert [gpu.limits for gpu in machine.usage()] == [[], []]
+
+
+async def test_gpus_of_an_older_driver_say_what_is_missing(tmp_path: Path) -> None:
+    with cgroup():
+        (gpu, _) = await ask_inventory(machine_with("580.65.06", tmp_path).root)
+    assert gpu.memory_enforcement == "library"
+    assert gpu.limit_obstacle.startswith("this driver knows no memory limits: they came with R615")
+
+
+async def test_abandoned_trial_is_removed(machine: Machine) -> None:
+    with cgroup():
+        tree = mount()
+        assert tree
+        abandoned = tree / "hami-dra-probe-0-17-4711"  # made when the machine booted
+        abandoned.mkdir()
+        await ask_inventory(machine.root)
+        assert not abandoned.exists()
+
+
+async def test_limit_is_set_kept_and_set_again(machine: Machine, container: Path, process: MemoryProcess) -> None:
+    holder = Holder(machine.gpus[0].uuid, str(container), 4 * GIB)
+    (first,) = await process.ask([holder])
+    assert (first.limited, first.found, first.used) == ("repaired", None, 0)
+    (second,) = await process.ask([holder])
+    assert (second.limited, second.used) == ("kept", 0)
+    (third,) = await process.ask([Holder(holder.gpu_uuid, holder.cgroup, 5 * GIB)])
+    assert (third.limited, third.found) == ("repaired", 4 * GIB)
+    machine.fault(machine.gpus[0].uuid, "reset=1")
+    (fourth,) = await process.ask([holder])
+    assert (fourth.limited, fourth.found) == ("repaired", None)
+
+
+async def test_driver_tells_what_a_cgroup_uses(machine: Machine, container: Path, process: MemoryProcess) -> None:
+    with Taken(machine, container, 3 * GIB):
+        gpu = machine.gpus[0].uuid
+        held, counted, elsewhere = await process.ask(
+            [
+                Holder(gpu, str(container), 4 * GIB),
+                Holder(gpu, str(container), None),
+                Holder(machine.gpus[1].uuid, str(container), None),
+            ]
+        )
+    assert (held.limited, held.used) == ("repaired", 3 * GIB)
+    assert (counted.limited, counted.used) == ("not asked", 3 * GIB)
+    assert elsewhere.used == 0
+
+
+async def test_limit_that_the_driver_refuses_is_missing(
+    machine: Machine, container: Path, process: MemoryProcess
+) -> None:
+    with Taken(machine, container, 6 * GIB):
+        (holding,) = await process.ask([Holder(machine.gpus[0].uuid, str(container), 4 * GIB)])
+    assert (holding.limited, holding.problem) == ("missing", "Invalid Argument")
+
+
+async def test_process_that_ends_is_told_of_and_begun_anew(machine: Machine, container: Path) -> None:
+    process = MemoryProcess(machine.root)
+    holder = Holder(machine.gpus[0].uuid, str(container), None)
+    library = machine.library_dir / "libnvidia-ml.so.1"
+    elsewhere = library.rename(library.with_name("elsewhere"))
+    with pytest.raises(MemoryUnknownError, match=r"there is no libnvidia-ml\.so\.1"):
+        await process.ask([holder])
+    elsewhere.rename(library)
+    assert len(await process.ask([holder])) == 1
+    await process.end()
+    assert len(await process.ask([holder])) == 1
+    await process.end()
+
+
+async def test_nvml_that_hangs_is_given_up_on(
+    machine: Machine, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 0.5)
+    process = MemoryProcess(machine.root)
+    state = machine.library_dir / "libnvidia-ml.so.1"
+    state.unlink()
+    os.mkfifo(state)  # opening it waits for ever, as a driver in the kernel may
+    with pytest.raises(MemoryUnknownError, match="NVML has not answered for 0 s"):
+        await asyncio.wait_for(process.ask([Holder(machine.gpus[0].uuid, str(container), None)]), 20)
