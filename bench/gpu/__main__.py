@@ -1,21 +1,26 @@
-"""libvgpu.so on a real GPU: is the limit exact, what does it cost; `python3 -m bench.gpu --out report.json`.
+"""libvgpu.so on a real GPU: are limits exact, what do they cost; `python3 -m bench.gpu --out report.json`.
 
 Needs no network and nothing but Python, a C compiler, NVIDIA's driver and, for what trains, PyTorch.
 """
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[2]
+from bench.gpu import build
+from bench.gpu.compute import Compute
+
 MIB = 2**20
 _NEEDS_TORCH = ("torch_view", "train", "graph")
 _TIMED = ("train", "graph")
@@ -26,10 +31,20 @@ _PROCESSES = 4
 def main() -> int:
     """Run everything, print and write the report; the exit status says whether the limit held."""
     options = _options()
+    if missing := list(_missing()):
+        raise SystemExit(f"bench.gpu needs {' and '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="bench-gpu-") as folder:
-        library = options.library or _build(Path(folder))
-        bench = Bench(library.resolve(), options.limit_mib * MIB, Path(folder))
-        report = {"machine": _machine(), "library": library.name, "limit": bench.limit, **bench.run()}
+        library = (options.library or build.library(Path(folder))).resolve()
+        bench = Bench(library, options.limit_mib * MIB, Path(folder))
+        gpu = bench.once("uuid", limited=False)["uuid"]
+        compute = Compute(build.load(Path(folder)), library, gpu, Path(folder), options.seconds)
+        report = {
+            "machine": _machine(),
+            "library": library.name,
+            "limit": bench.limit,
+            **bench.run(),
+            "compute": compute.run(),
+        }
     text = json.dumps(report, indent=2)
     print(text)
     if options.out:
@@ -51,7 +66,7 @@ class Bench:
     def run(self) -> dict[str, Any]:
         """The results, by program."""
         torch = importlib.util.find_spec("torch") is not None
-        views = {name: self._once(name) for name in ("view", "torch_view") if torch or name not in _NEEDS_TORCH}
+        views = {name: self.once(name) for name in ("view", "torch_view") if torch or name not in _NEEDS_TORCH}
         together = self._together()
         return {
             **views,
@@ -65,13 +80,14 @@ class Bench:
         # PyTorch asks the driver for whole 2 MiB.
         return bool(seen["total"] == self.limit and seen["largest"] <= self.limit and seen["missed_by"] <= 2 * MIB)
 
-    def _once(self, program: str, *, limited: bool = True) -> dict[str, Any]:
+    def once(self, program: str, *, limited: bool = True) -> dict[str, Any]:
+        """What a program finds out by itself."""
         with self._start(program, limited=limited) as running:
             return _answer(running)
 
     def _compared(self, program: str) -> dict[str, Any]:
         """Medians of rounds in turn, so that whatever else the machine does hits both alike."""
-        rounds = [(self._once(program, limited=False), self._once(program)) for _ in range(_ROUNDS)]
+        rounds = [(self.once(program, limited=False), self.once(program)) for _ in range(_ROUNDS)]
         return {
             "native_s": median(native["step_s"] for native, _ in rounds),
             "ours_s": median(ours["step_s"] for _, ours in rounds),
@@ -89,7 +105,7 @@ class Bench:
     def _start(self, program: str, *, limited: bool) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", "bench.gpu.programs", program],
-            cwd=REPOSITORY,
+            cwd=build.REPOSITORY,
             env=os.environ | (self._limited if limited else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -105,16 +121,13 @@ def _answer(running: "subprocess.Popen[str]") -> dict[str, Any]:
     return answer
 
 
-def _build(folder: Path) -> Path:
-    """Compile libvgpu.so with this machine's own C compiler."""
-    library = folder / "libvgpu.so"
-    compiler = os.environ.get("CC", "cc")
-    command = [compiler, "-D_GNU_SOURCE", "-I.", "-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-mcx16", "-flto"]
-    link = ["-shared", "-Wl,--version-script,core/libvgpu.map", "-o", str(library), "-lpthread", "-ldl"]
-    native = REPOSITORY / "native"
-    sources = sorted(str(path.relative_to(native)) for path in native.glob("core/*.c"))
-    subprocess.run([*command, *sources, *link], cwd=native, check=True)
-    return library
+def _missing() -> Iterator[str]:
+    if shutil.which(build.compiler()[0]) is None:
+        yield f"a C compiler: there is no {build.compiler()[0]} (CC=... names another)"
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        yield f"NVIDIA's driver: {error}"
 
 
 def _machine() -> dict[str, str]:
@@ -130,6 +143,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m bench.gpu", description=__doc__)
     parser.add_argument("--library", type=Path, help="a libvgpu.so that is built already")
     parser.add_argument("--limit-mib", type=int, default=8192, help="the limit, in MiB (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="how long each share of time is looked at (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, help="where to write the report as well")
     return parser.parse_args()
 

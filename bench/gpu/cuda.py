@@ -1,6 +1,7 @@
 """The few calls of CUDA's driver that the programs make, by ctypes: any machine with a driver can run them."""
 
 import ctypes
+import uuid
 
 OUT_OF_MEMORY = 2
 
@@ -18,11 +19,17 @@ class Gpu:
 
     def __init__(self) -> None:
         self._driver = ctypes.CDLL("libcuda.so.1")
-        device, context = ctypes.c_int(), ctypes.c_void_p()
+        self._device, context = ctypes.c_int(), ctypes.c_void_p()
         self._call("cuInit", 0)
-        self._call("cuDeviceGet", ctypes.byref(device), 0)
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        self._call("cuDeviceGet", ctypes.byref(self._device), 0)
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), self._device)
         self._call("cuCtxSetCurrent", context)
+
+    def uuid(self) -> str:
+        """Its UUID as NVML writes it."""
+        raw = (ctypes.c_ubyte * 16)()
+        self._call("cuDeviceGetUuid_v2", raw, self._device)
+        return f"GPU-{uuid.UUID(bytes=bytes(raw))}"
 
     def memory(self) -> tuple[int, int]:
         """What cuMemGetInfo shows as free and as total."""

@@ -25,6 +25,11 @@ def view() -> dict[str, Any]:
     return {"free": free, "total": total, "largest": largest, "missed_by": abs(free - largest)}
 
 
+def uuid() -> dict[str, Any]:
+    """Which GPU these programs run on."""
+    return {"uuid": Gpu().uuid()}
+
+
 def fill() -> dict[str, Any]:
     """Take memory until there is none, say so, and hold it until standard input ends."""
     gpu = Gpu()
@@ -121,7 +126,7 @@ def _largest(fits: Callable[[int], bool], most: int) -> int:
     return fitting
 
 
-PROGRAMS = {program.__name__: program for program in (view, fill, torch_view, train, graph)}
+PROGRAMS = {program.__name__: program for program in (uuid, view, fill, torch_view, train, graph)}
 
 if __name__ == "__main__":
     print(json.dumps(PROGRAMS[sys.argv[1]]()))

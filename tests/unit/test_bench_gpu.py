@@ -6,26 +6,72 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hami_dra.native import lib
+from bench.gpu.share_folder import make_share
+from hami_dra.shares.folder import ShareFolders
+from hami_dra.shares.share import Share
 from hami_dra.sim import create_machine, simulated_gpus
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
+BENCH = [sys.executable, "-m", "bench.gpu"]
 
 
 def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
     machine = create_machine(tmp_path / "machine", simulated_gpus(1, memory_bytes=16 * 2**30))
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.gpu", f"--library={lib('libvgpu.so')}", "--limit-mib=1000", f"--out={report}"],
+        [*BENCH, "--limit-mib=1000", "--seconds=1", f"--out={report}"],
         cwd=ROOT,
-        env=os.environ | {"LD_LIBRARY_PATH": str(machine.library_dir)},
+        env=os.environ | {"LD_LIBRARY_PATH": str(machine.library_dir), "CC": f"{sys.executable} -m ziglang cc"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(report.read_text())
     assert results["view"] == {"free": 1000 * MIB, "total": 1000 * MIB, "largest": 1000 * MIB, "missed_by": 0}
     assert results["processes"]["held"] == 992 * MIB  # whole chunks of 16 MiB
     assert results["limit_holds"]
+    compute = results["compute"]
+    assert compute["kernel_us"] >= 1000
+    assert [compute[name]["asked"] for name in ("alone", "graphs", "pair")] == [30, 30, [30, 70]]
+    assert all(had > 0 for had in (compute["alone"]["had"], compute["graphs"]["had"]))
+    assert all(had > 0 for name in ("pair", "pair_without_limiter") for had in compute[name]["had"])
+
+
+def test_a_share_is_laid_out_as_the_plugin_does_it(tmp_path: Path) -> None:
+    """bench/gpu has no library but Python's, so it writes the files by itself."""
+    uuid = simulated_gpus(1)[0].uuid
+    shares = make_share(tmp_path / "theirs", "30", uuid, 1000 * MIB, 30)
+    share = Share(
+        claim_namespace="",
+        claim_name="",
+        claim_uid="0",
+        request="",
+        share_id="0",
+        pool="",
+        device="",
+        gpu_uuid=uuid,
+        cores=30,
+        memory=1000 * MIB,
+    )
+    folders = ShareFolders(tmp_path / "ours" / "shares")
+    folders.ensure(share)
+    for name in ("limits", "region"):
+        assert (shares / "30" / name).read_bytes() == (folders.path(share) / name).read_bytes()
+    turns = [
+        {path.relative_to(tmp_path / whose): path.read_bytes() for path in (tmp_path / whose / "turns").rglob("*/*")}
+        for whose in ("ours", "theirs")
+    ]
+    assert turns[0] == turns[1]
+    assert len(turns[0]) == 3
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    done = subprocess.run(
+        BENCH, cwd=ROOT, env=os.environ | {"CC": "no-such-compiler"}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "bench.gpu needs a C compiler: there is no no-such-compiler" in done.stderr
+    assert "NVIDIA's driver: libcuda.so.1" in done.stderr
+    assert "Traceback" not in done.stderr
