@@ -14,6 +14,7 @@ from .endpoint import serve_endpoint
 from .events import ClaimEvents
 from .eviction import Evictor
 from .health import GpuHealth
+from .health_news import HealthNews
 from .memory_guard import MemoryGuard
 from .memory_metrics import MemoryCollector
 from .memory_news import MemoryNews
@@ -47,6 +48,7 @@ class Agent:
         self._guard = MemoryGuard(options.driver_root, self._files.folders, news)
         self._node_events = NodeEvents(kube, options.node_name)
         self._health = GpuHealth(options.driver_root, self._node_events)
+        self._health_news = HealthNews(kube, self._files.folders, self._events, self._health.ailment)
         self._succession = Succession(options.plugin_dir)
         self._publication = Publication(kube, options.node_name, self._succession, self._node_events, self._is_in_use)
         locks = ClaimLocks(options.plugin_dir)
@@ -81,6 +83,7 @@ class Agent:
         yield self._reports.run()
         yield self._events.run()
         yield self._node_events.run()
+        yield self._health_news.run()
         yield self._publish()
         yield self._watch.run(self._follow)
         yield self._sweeper.run()
@@ -97,6 +100,7 @@ class Agent:
         self._offer()
 
     def _offer(self) -> None:
+        self._health_news.look()
         taints = {uuid: taints_of(findings) for uuid, findings in self._health.findings.items()}
         self._publication.offer(devices(self._watch.node.gpus.values(), self._options.tenants, taints))
 

@@ -71,7 +71,14 @@ class ClaimEvents:
         """Tell why a claim, as it was just read, cannot be prepared; nothing waits for it."""
         self.tell(ref, claim, _REFUSED, problem)
 
-    def tell(self, ref: ClaimRef, claim: ResourceClaim, reason: str, news: str) -> None:
+    def tell(
+        self,
+        ref: ClaimRef,
+        claim: ResourceClaim,
+        reason: str,
+        news: str,
+        type_: Literal["Normal", "Warning"] = "Warning",
+    ) -> None:
         """Tell something of a claim, as it was just read, on it and its pods; `reason` is a word in camel case."""
         told = self._told.setdefault(ref.uid, set())
         # Names of files may have what UTF-8 has no bytes for.
@@ -80,7 +87,7 @@ class ClaimEvents:
             name = _name(about, reason, message)
             if name.name not in told and not self._waiting.full():
                 told.add(name.name)
-                self._waiting.put_nowait((ref.uid, event(name, about, reason, message, self._node_name)))
+                self._waiting.put_nowait((ref.uid, event(name, about, reason, message, self._node_name, type_)))
 
     def forget(self, claim_uid: str) -> None:
         """No longer remember what was told of a claim that has ended on this node."""

@@ -154,6 +154,10 @@ class GpuHealth:
             timeout_seconds=3 * _REPEAT_SECONDS,
         )
 
+    def ailment(self, uuid: str) -> str:
+        """Why a GPU is not usable; empty where it is, or nothing is known."""
+        return "; ".join(finding.what for finding in self.findings.get(uuid, ()) if not finding.is_usable)
+
     def status(self, uuid: str) -> tuple[HealthStatus, str]:
         """How a GPU is, and what to say of it."""
         findings = self.findings.get(uuid)

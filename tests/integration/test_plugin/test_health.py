@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
+from hami_dra.kubeletplugin import ClaimRef, DeviceHealth, HealthStatus
+from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
+from hami_dra.local.apiserver.permission import Permission
 from hami_dra.sim import Machine, create_machine, simulated_gpus
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
 
@@ -42,7 +44,12 @@ async def reported(reports: AsyncGenerator[list[DeviceHealth], None], *expected:
 
 
 def told(node: Node, reason: str) -> list[str]:
-    return [event["message"] for event in node.events() if event["reason"] == reason]
+    """What Events on the node say."""
+    return [
+        event["message"]
+        for event in node.events()
+        if event["reason"] == reason and event["involvedObject"]["kind"] == "Node"
+    ]
 
 
 async def test_gpu_that_is_lost_is_tainted_and_told_of_until_it_is_back(node: Node) -> None:
@@ -130,3 +137,54 @@ async def test_gpu_that_is_lost_at_the_start_is_offered_when_it_is_back(idle_nod
     await node.published("hami-gpu-0")
     node.machine.fault(node.machine.gpus[1].uuid, "lost=0")
     await node.published("hami-gpu-0", "hami-gpu-1")
+
+
+async def test_claims_on_a_gpu_and_their_pods_are_told_when_it_falls_ill_and_when_it_is_well(node: Node) -> None:
+    claim = await node.claim("ill", share("a", 1), share("b", 1), share("c", 0))
+    reserve(node, claim, "user")
+    well = await node.claim("well", share("gpu", 0))
+    for each in (claim, well):
+        await node.prepared(each)
+    gpu = node.machine.gpus[1].uuid
+    node.machine.fault(gpu, "remap-failed=1")
+    await until(lambda: len(about(node, "GpuUnusable")) == 2, "Events")
+    message = (
+        f"claim ill: GPU {gpu}: a damaged row of memory could not be replaced; "
+        "delete the pods that use the claim, then they are given another GPU"
+    )
+    assert about(node, "GpuUnusable") == [("Pod", "user", message), ("ResourceClaim", "ill", message)]
+    await node.kill()
+    await node.start()
+    await tainted(node, [], [(f"{DRIVER}/unusable", "NoSchedule", "row-remap-failed")])
+    node.machine.fault(gpu, "lost=1")
+    await until(lambda: len(about(node, "GpuUnusable")) == 4, "Events on what came in addition")
+    node.machine.fault(gpu, "lost=0", "remap-failed=0")
+    await until(lambda: len(about(node, "GpuHealthy")) == 2, "Events on the recovery")
+    assert {(kind, name) for kind, name, _ in about(node, "GpuHealthy")} == {("Pod", "user"), ("ResourceClaim", "ill")}
+    assert len(about(node, "GpuUnusable")) == 4
+
+
+async def test_claims_are_told_when_the_api_server_answers_again(node: Node) -> None:
+    claim = await node.claim("ill", share("gpu", 1))
+    await node.prepared(claim)
+    node.api.refused = {Permission("get", "resource.k8s.io", "resourceclaims")}
+    node.machine.fault(node.machine.gpus[1].uuid, "lost=1")
+    await until(lambda: "claims are told later how their GPUs are" in node.log.read_text(), "a warning")
+    node.api.refused = set()
+    await until(lambda: len(about(node, "GpuUnusable")) == 1, "an Event")
+
+
+def about(node: Node, reason: str) -> list[tuple[str, str, str]]:
+    """The Events of a reason on claims and pods: what they are about, and what they say."""
+    events = [event for event in node.events() if event["reason"] == reason]
+    subjects = [
+        (event["involvedObject"]["kind"], event["involvedObject"]["name"], event["message"]) for event in events
+    ]
+    return sorted(subject for subject in subjects if subject[0] != "Node")
+
+
+def reserve(node: Node, claim: ClaimRef, pod: str) -> None:
+    """Have the scheduler reserve a claim for a pod."""
+    found = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
+    found["status"]["reservedFor"] = [{"resource": "pods", "name": pod, "uid": "7c0ffee0-0000-4000-8000-000000000001"}]
+    node.api.store.replace(RESOURCE_CLAIM, claim.namespace, claim.name, found)
