@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hami_dra import kube
 from hami_dra.kube import KubeClient, Quantity, SlicePublisher
 from hami_dra.local.apiserver import ApiServer
+from tests.integration.pools import note_complete_pools
 
 DRIVER = "gpu.example.com"
 NODE = "node-1"
@@ -97,34 +98,18 @@ async def test_changes_are_published(client: KubeClient, publisher: SlicePublish
         assert len({slice_.spec.pool.generation for slice_ in slices}) <= 1
 
 
-async def complete_pools(client: KubeClient, seen: list[set[str]]) -> None:
-    """Note the devices of the pool as a scheduler sees it: whenever all slices of the newest generation are there."""
-    slices: dict[str, kube.ResourceSlice] = {}
-    async for event in client.watch_slices(driver=DRIVER, node=NODE):
-        if event.type == "DELETED":
-            del slices[event.object.metadata.name]
-        else:
-            slices[event.object.metadata.name] = event.object
-        newest = max((found.spec.pool.generation for found in slices.values()), default=0)
-        pool = [found.spec for found in slices.values() if found.spec.pool.generation == newest]
-        devices = [device.name for spec in pool for device in spec.devices]
-        if pool and len(pool) == pool[0].pool.resource_slice_count and (not seen or seen[-1] != set(devices)):
-            assert len(devices) == len(set(devices))
-            seen.append(set(devices))
-
-
 async def test_a_scheduler_that_watches_never_takes_a_part_of_300_devices_for_all(
     client: KubeClient, publisher: SlicePublisher
 ) -> None:
     wanted = [gpus(*range(300)), gpus(*range(1, 300)), gpus(*range(300)), gpus(*range(100, 400)), gpus(*range(70))]
     expected = [{device.name for device in devices} for devices in wanted]
-    seen: list[set[str]] = []
-    scheduler = asyncio.create_task(complete_pools(client, seen))
+    seen: list[dict[str, kube.Device]] = []
+    scheduler = asyncio.create_task(note_complete_pools(client, DRIVER, NODE, seen))
     for number, devices in enumerate(wanted, 1):
         await publisher.publish(devices)
         await until(lambda number=number: len(seen) >= number or scheduler.done())  # type: ignore[misc]
     scheduler.cancel()
-    assert seen == expected
+    assert [set(pool) for pool in seen] == expected
 
 
 async def test_one_that_is_superseded_leaves_the_slices_to_its_successor(client: KubeClient) -> None:
