@@ -159,4 +159,6 @@ def files_after(allocations: list[tuple[int, list[Wish]]]) -> dict[str, bytes]:
         laid_out = ClaimFiles(ShareFolders(root / "shares"), SpecFiles(root / "cdi"))
         for number, wishes in allocations:
             laid_out.ensure(shares(allocated(0, wishes, number)), NODE)
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        # A GPU's turns are no claim's: they stay.
+        files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+        return {str(path): (root / path).read_bytes() for path in files if path.parts[0] != "turns"}
