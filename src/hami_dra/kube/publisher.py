@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _RESYNC = 30.0
 """Seconds after which we look even if no change was reported, as Kubernetes' own controllers do."""
+_TRY_AGAIN = 5.0
+"""The same, after something went wrong."""
 _PAUSE = 0.2
 """Seconds between two looks, so that a burst of changes is one look and a quarrel with another writer is slow."""
 _RETRY = 2.0
@@ -29,16 +31,24 @@ _TAINTS = "devices.taints"
 class SlicePublisher:
     """Makes the ResourceSlices of one driver on one node equal the wanted devices, and keeps them so.
 
-    While `is_superseded`, it leaves them to another publisher of the same driver on the same node.
+    While `is_superseded`, it leaves them to another publisher of the same driver on the same node. What goes wrong in
+    `run` is told to `on_problem`, once as long as it stays the same.
     """
 
     def __init__(
-        self, client: KubeClient, driver: str, node: str, *, is_superseded: Callable[[], bool] = lambda: False
+        self,
+        client: KubeClient,
+        driver: str,
+        node: str,
+        *,
+        is_superseded: Callable[[], bool] = lambda: False,
+        on_problem: Callable[[KubeError], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._driver = driver
         self._node = node
         self._is_superseded = is_superseded
+        self._on_problem = on_problem
         self._devices: tuple[Device, ...] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._look = asyncio.Event()
@@ -82,7 +92,7 @@ class SlicePublisher:
         problem = ""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_RESYNC):
+                async with asyncio.timeout(_TRY_AGAIN if problem else _RESYNC):
                     await self._look.wait()
             self._look.clear()
             try:
@@ -90,6 +100,7 @@ class SlicePublisher:
             except KubeError as error:
                 if str(error) != problem:
                     log.error("ResourceSlices of node %s: %s", self._node, error)
+                    self._on_problem(error)
                 problem = str(error)
             else:
                 problem = ""

@@ -39,7 +39,11 @@ class Publication:
         self._is_in_use = is_in_use
         self._is_makeshift = False
         self._publisher = SlicePublisher(
-            kube, DRIVER_NAME, node_name, is_superseded=lambda: not self._succession.is_newest
+            kube,
+            DRIVER_NAME,
+            node_name,
+            is_superseded=lambda: not self._succession.is_newest,
+            on_problem=self._tell,
         )
 
     def offer(self, devices: Sequence[Device]) -> None:
@@ -68,8 +72,7 @@ class Publication:
             if str(problem) != told:
                 _log.error("GPUs are not published: %s", problem)
                 told = str(problem)
-                if isinstance(problem, FieldsDropped):
-                    self._events.tell("FeatureGateOff", told)
+                self._tell(problem)
             await asyncio.sleep(_RETRY_SECONDS)
         if not is_news:
             return
@@ -77,6 +80,11 @@ class Publication:
             _log.info("published %d GPUs as devices of %s", len(self._devices), DRIVER_NAME)
         else:
             _log.info("GPUs are published by a newer instance of the plugin")
+
+    def _tell(self, problem: KubeError) -> None:
+        """Tell people of what they can mend in the cluster."""
+        if isinstance(problem, FieldsDropped):
+            self._events.tell("FeatureGateOff", str(problem))
 
     async def _problem(self) -> KubeError | None:
         """Publish the best offer that the cluster takes; return why it takes none."""

@@ -45,6 +45,19 @@ async def test_gate_off_is_told_where_people_look_and_nothing_is_granted_until_i
     assert [event["involvedObject"]["kind"] for event in node.events()] == ["Node", "ResourceClaim"]
 
 
+async def test_gate_that_is_switched_off_later_is_told_too_and_made_up_for(node: Node) -> None:
+    await node.published("hami-gpu-0", "hami-gpu-1")
+    node.api.consumable_capacity = False
+    for slice_ in await node.kube.list_slices():  # as a kubelet does at its start
+        await node.kube.delete_slice(slice_.metadata.name)
+    await until(lambda: node.events() != [], "an Event")
+    (event,) = node.events()
+    assert (event["involvedObject"]["kind"], event["reason"]) == ("Node", "FeatureGateOff")
+    assert await node.kube.list_slices() == []
+    node.api.consumable_capacity = True
+    await node.published("hami-gpu-0", "hami-gpu-1")
+
+
 async def test_sigterm_ends_it_cleanly_and_keeps_what_containers_use(node: Node) -> None:
     claim = await node.claim("single", share("gpu", 0))
     await node.prepared(claim)
