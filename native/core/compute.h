@@ -67,6 +67,8 @@ struct pass {
     struct compute *compute; /* NULL: it need not be told how the launch went */
     struct lane *lane;
     CUstream stream;
+    bool maybe_idle; /* the GPU may have had nothing to do before */
+    unsigned others; /* other streams that may have work in flight */
 };
 
 COLD struct compute *compute_create(struct gpu *gpu);

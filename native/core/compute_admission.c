@@ -10,7 +10,7 @@
 #define IN_FLIGHT_NS    4000000
 #define IN_FLIGHT_MARKS 2
 
-/* What a stream's launches may take before one asks again. */
+/* What launches may take before one asks again. */
 #define ALLOWANCE_NS 1000000
 
 /* After that a launch goes on without a turn, and without work having ended that was to end first. */
@@ -38,7 +38,7 @@ static bool has_turn(const struct compute *compute, uint64_t now) {
 }
 
 static int64_t left_beyond_flight(const struct compute *compute, uint64_t now) {
-    return compute_left(compute, now) - (int64_t)lanes_in_flight(&compute->lanes, &compute->costs).ns;
+    return compute_left(compute, now) - (int64_t)lanes_in_flight(&compute->lanes, &compute->costs, NULL).ns;
 }
 
 static bool has_time(const struct compute *compute, uint64_t now) {
@@ -86,7 +86,7 @@ static void wait_for_turn(struct compute *compute, struct lane *lane, CUstream s
         compute_call_thread(compute);
     }
     if (lane != NULL)
-        lane_mark_here(lane, stream, is_undisturbed(compute));
+        lane_mark_here(&compute->lanes, lane, stream, is_undisturbed(compute));
     wait_for_news(compute, clamp((int64_t)compute_wait(compute, now, 1), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
 }
 
@@ -121,7 +121,7 @@ static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_fligh
 
 /* True where the stream has room for another launch, or does not get on without it. */
 static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now) {
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
     if (!is_full(lane, &flight) || is_indulged(compute, now, flight.ns))
         return true;
     int64_t until_next = (int64_t)(flight.ns / flight.marks) - (int64_t)(now - compute->progressed);
@@ -146,20 +146,30 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream)
     }
 }
 
-static bool begin_mark(struct compute *compute, struct lane *lane, CUstream stream, uint64_t name) {
-    if (lanes_in_flight(&compute->lanes, &compute->costs).marks == 0)
-        compute_charge(compute, clock_ns(), lanes_begin(&compute->lanes, lane, stream));
-    return lane_mark_begin(lane, stream, name);
+/* Where no mark is in flight but unmarked launches may be, the GPU may have worked since the last mark and may not. */
+static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name) {
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
+    uint64_t of_others = 0;
+    pass->maybe_idle = flight.marks == 0 && flight.ns > 0;
+    pass->others = lanes_in_flight(&compute->lanes, &compute->costs, pass->lane).lanes;
+    if (pass->maybe_idle)
+        of_others = lanes_count_tails(&compute->lanes, pass->lane);
+    else if (flight.marks == 0)
+        lanes_begin(&compute->lanes, pass->lane, pass->stream);
+    if (flight.marks == 0)
+        compute->progressed = clock_ns();
+    return lane_mark_begin(pass->lane, pass->stream, name, of_others);
 }
 
 static struct pass admit(struct compute *compute, CUstream stream, uint64_t name) {
-    struct pass pass = {0};
     lock_take(&compute->lock);
-    struct lane *lane = wait_for_admission(compute, stream);
-    if (lane != NULL && begin_mark(compute, lane, stream, name))
-        pass = (struct pass){compute, lane, stream};
-    else if (lane != NULL)
-        lane_add(lane, &compute->costs, name);
+    struct pass pass = {.compute = compute, .lane = wait_for_admission(compute, stream), .stream = stream};
+    if (pass.lane == NULL) {
+        pass.compute = NULL;
+    } else if (!begin_mark(compute, &pass, name)) {
+        lane_add(pass.lane, &compute->costs, name);
+        pass.compute = NULL;
+    }
     lock_release(&compute->lock);
     return pass;
 }
@@ -184,25 +194,23 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t 
     return pass;
 }
 
+/* Streams share what is admitted between two marks, so that with many of them no more is under way unmarked. */
 static uint64_t allowance(const struct compute *compute, uint64_t now) {
+    unsigned lanes = lanes_in_flight(&compute->lanes, &compute->costs, NULL).lanes + 1;
     if (!has_turn(compute, now))
         return 0;
-    return clamp(left_beyond_flight(compute, now) / 2, compute_may_borrow(compute) ? ALLOWANCE_NS / 2 : 0,
-                 ALLOWANCE_NS);
+    int64_t least = compute_may_borrow(compute) ? ALLOWANCE_NS / 2 : 0;
+    return clamp(left_beyond_flight(compute, now) / 2, least, ALLOWANCE_NS) / lanes;
 }
 
 COLD void compute_launched(struct pass pass, bool succeeded) {
     struct compute *compute = pass.compute;
     lock_take(&compute->lock);
-    uint64_t now = clock_ns();
-    unsigned marked = lanes_in_flight(&compute->lanes, &compute->costs).marks;
-    lane_mark_end(pass.lane, pass.stream, succeeded,
-                  (struct surroundings){.undisturbed = is_undisturbed(compute),
+    lane_mark_end(&compute->lanes, pass.lane, pass.stream, succeeded,
+                  (struct surroundings){.undisturbed = is_undisturbed(compute) && !pass.maybe_idle,
                                         .after_another = compute->first,
-                                        .others = marked - pass.lane->count});
-    if (marked == 0)
-        compute->progressed = now;
+                                        .others = pass.others});
     compute->first = compute->entitled = false;
-    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);
+    atomic_store_explicit(&pass.lane->allowance, allowance(compute, clock_ns()), memory_order_relaxed);
     lock_release(&compute->lock);
 }

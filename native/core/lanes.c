@@ -92,38 +92,42 @@ static struct mark *next_mark(struct lane *lane) {
 }
 
 /* What the lane was expected to do since its last mark is the mark's from here on. */
-static void record_end(struct lane *lane, CUstream stream, struct surroundings surroundings) {
+static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, struct surroundings surroundings) {
     struct mark *mark = next_mark(lane);
     if (DRIVER(cuEventRecord)(mark->end, stream) != CUDA_SUCCESS)
         return;
-    mark->expected = tail(lane);
+    mark->expected += tail(lane);
     mark->surroundings = surroundings;
+    mark->order = lanes->marked++;
     lane->count++;
     forget_tail(lane);
 }
 
-bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name) {
+bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected) {
     if (lane->count == LANE_MARKS || lane->marking)
         return false;
     next_mark(lane)->name = name;
+    next_mark(lane)->expected = expected;
     lane->marking = DRIVER(cuEventRecord)(next_mark(lane)->begin, stream) == CUDA_SUCCESS;
     return lane->marking;
 }
 
-void lane_mark_end(struct lane *lane, CUstream stream, bool succeeded, struct surroundings surroundings) {
+void lane_mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
+                   struct surroundings surroundings) {
     if (!lane->marking) /* contexts were dropped meanwhile */
         return;
     lane->marking = false;
     if (!succeeded)
         next_mark(lane)->name = 0;
-    record_end(lane, stream, surroundings);
+    record_end(lanes, lane, stream, surroundings);
 }
 
-void lane_mark_here(struct lane *lane, CUstream stream, bool undisturbed) {
+void lane_mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed) {
     if (lane->count == LANE_MARKS || lane->marking || tail(lane) == 0)
         return;
     next_mark(lane)->name = 0;
-    record_end(lane, stream, (struct surroundings){.undisturbed = undisturbed});
+    next_mark(lane)->expected = 0;
+    record_end(lanes, lane, stream, (struct surroundings){.undisturbed = undisturbed});
 }
 
 void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
@@ -172,15 +176,15 @@ static bool has_last(struct lanes *lanes, const struct lane *lane) {
     return lanes->last != NULL;
 }
 
-uint64_t lanes_begin(struct lanes *lanes, struct lane *lane, CUstream stream) {
-    uint64_t before = tail(lane);
+void lanes_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) {
     if (has_last(lanes, lane))
         DRIVER(cuEventRecord)(lanes->last, stream);
-    lane->counted += before;
-    return before;
+    for (struct lane *each = lanes->of; each < lanes->of + LANES; each++)
+        atomic_store_explicit(&each->launches, 0, memory_order_relaxed);
 }
 
-/* What the launch between the mark's events took: all that was measured, unless other work may have been in between. */
+/* What the launch between the mark's events took: all that was measured, unless other work may have been in between.
+ * Then what is known of it holds, as long as that can be. */
 static uint64_t cost_of(struct mark *mark, struct costs *costs) {
     uint64_t known, most;
     bool is_known = costs_find(costs, mark->name, &known);
@@ -190,7 +194,9 @@ static uint64_t cost_of(struct mark *mark, struct costs *costs) {
         return is_known ? known : 0;
     uint64_t aftermath = mark->surroundings.after_another ? AFTERMATH_NS : 0;
     uint64_t least = most > aftermath ? (most - aftermath) / (1 + mark->surroundings.others) : 0;
-    uint64_t cost = !is_known || known > most ? most : known < least ? least : known;
+    if (is_known && known <= most && known >= least / 2 && least < most)
+        return known;
+    uint64_t cost = is_known && known < least / 2 ? least : most;
     costs_learn(costs, mark->name, cost);
     return cost;
 }
@@ -213,12 +219,14 @@ static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, 
 
 bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    struct lane *first = NULL;
     for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
-        if (lane->count > 0 && DRIVER(cuEventQuery)(oldest(lane)->end) != CUDA_ERROR_NOT_READY) {
-            settle(lanes, lane, costs, news);
-            return true;
-        }
-    return false;
+        if (lane->count > 0 && (first == NULL || oldest(lane)->order < oldest(first)->order) &&
+            DRIVER(cuEventQuery)(oldest(lane)->end) != CUDA_ERROR_NOT_READY)
+            first = lane;
+    if (first != NULL)
+        settle(lanes, first, costs, news);
+    return first != NULL;
 }
 
 static void add_marks(struct flight *flight, const struct lane *lane, const struct costs *costs) {
@@ -231,12 +239,15 @@ static void add_marks(struct flight *flight, const struct lane *lane, const stru
     flight->marks += lane->count;
 }
 
-struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs) {
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs, const struct lane *without) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     struct flight flight = {0};
     for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        if (lane == without)
+            continue;
         add_marks(&flight, lane, costs);
         flight.ns += tail(lane);
+        flight.lanes += lane->count > 0 || atomic_load_explicit(&lane->launches, memory_order_relaxed) > 0;
     }
     return flight;
 }
@@ -263,10 +274,12 @@ void lanes_disturb(struct lanes *lanes) {
             lane->marks[i].surroundings = (struct surroundings){.after_another = true};
 }
 
-uint64_t lanes_count_tails(struct lanes *lanes) {
+uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     uint64_t sum = 0;
     for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
+        if (lane == without)
+            continue;
         sum += tail(lane);
         lane->counted = atomic_load_explicit(&lane->expected, memory_order_relaxed);
     }
@@ -282,7 +295,7 @@ uint64_t lanes_activity(const struct lanes *lanes) {
 }
 
 uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
-    uint64_t in_flight = lanes_in_flight(lanes, costs).ns;
+    uint64_t in_flight = lanes_in_flight(lanes, costs, NULL).ns;
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++) {
         destroy_events(lane);
         empty(lane);

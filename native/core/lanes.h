@@ -22,13 +22,14 @@
 struct surroundings {
     bool undisturbed;   /* nobody else had the GPU since the mark before */
     bool after_another; /* the process that had the GPU before may have used it between the two events */
-    unsigned others;    /* marks of other streams that were not over */
+    unsigned others;    /* other streams with work that was not known to be over */
 };
 
 struct mark {
     CUevent begin, end;
     uint64_t name;     /* of the launch between the two events; 0: none is */
     uint64_t expected; /* ns that those before it should take, since the last mark */
+    uint64_t order;    /* in which marks were set */
     struct surroundings surroundings;
 };
 
@@ -51,6 +52,7 @@ struct lanes {
     struct lane of[LANES];
     CUevent last; /* the end of the mark that was over last, or when the first of those in flight was launched */
     CUcontext last_context;
+    uint64_t marked; /* marks that were ever set */
 };
 
 /* What a mark tells that is over. */
@@ -63,6 +65,7 @@ struct news {
 struct flight {
     uint64_t ns;    /* that it should take, as far as its cost is known */
     unsigned marks; /* that are not over */
+    unsigned lanes; /* that may have some of it, accounted for or not */
     bool unknown;   /* whether something is among it of which nothing is known */
 };
 
@@ -97,28 +100,29 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
  * makes no events. */
 struct lane *lanes_get(struct lanes *lanes, CUstream stream);
 
-/* No mark is in flight, and one is about to be set: the GPU's work is measured from here on. Returns the ns that the
- * lane's launches before it should take, of which no mark will tell. */
-uint64_t lanes_begin(struct lanes *lanes, struct lane *lane, CUstream stream);
+/* Nothing is in flight, and a mark is about to be set: the GPU's work is measured from here on. */
+void lanes_begin(struct lanes *lanes, const struct lane *lane, CUstream stream);
 
-/* Around a launch: marks it. Returns false, and the second need not be called, if no mark is left. */
-bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name);
-void lane_mark_end(struct lane *lane, CUstream stream, bool succeeded, struct surroundings surroundings);
+/* Around a launch: marks it. `expected` is what launches of other streams should take that have no mark of their own.
+ * Returns false, and the second need not be called, if no mark is left. */
+bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected);
+void lane_mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
+                   struct surroundings surroundings);
 
 /* For a launch that is not marked. */
 void lane_add(struct lane *lane, const struct costs *costs, uint64_t name);
 
 /* Marks how far the lane has got, so that one need not guess when that is over. */
-void lane_mark_here(struct lane *lane, CUstream stream, bool undisturbed);
+void lane_mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed);
 
 /* What was launched on the stream since its last mark is not going to run. */
 void lanes_forget_tail(struct lanes *lanes, CUstream stream);
 
-/* Whether the oldest mark of any lane is over: then what it tells, and the launch in it is learnt. */
+/* Whether a mark is over: then what the one tells that was set first, and the launch in it is learnt. */
 bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news);
 
-/* What is launched and not known to be over. */
-struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs);
+/* What is launched and not known to be over, but for that of one lane, or of none if it is NULL. */
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs, const struct lane *without);
 
 /* Whether the oldest marked launch of any lane is known to have begun and not to have ended. */
 bool lanes_run(const struct lanes *lanes);
@@ -129,8 +133,8 @@ void lanes_close(struct lanes *lanes);
 /* What is running runs beside another process from now on. */
 void lanes_disturb(struct lanes *lanes);
 
-/* ns that launches since the last marks should take and that were not returned before. */
-uint64_t lanes_count_tails(struct lanes *lanes);
+/* ns that launches since the last marks should take and that were not returned before, but for those of one lane. */
+uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without);
 
 /* A number that changes with every launch. */
 uint64_t lanes_activity(const struct lanes *lanes);
