@@ -1,0 +1,316 @@
+"""A share of the GPU's time, through the library, on the simulator, which knows who really had the GPU.
+
+How much a process gets also depends on what else the machine does meanwhile; that it never gets more than its part does
+not. So the upper bounds here are tight, and the lower ones are far below what `make bench-compute` shows.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from hami_dra.shares import Share, read_gpu_time
+from tests.unit.vgpu.container import GIB, OUT_OF_MEMORY, Container
+
+MS = 10**6  # in ns
+RUN_MS = 1000
+WAYS = ["plain", "extended", "cooperative", "graph", "per-thread"]
+
+# What a share may use at once: what a turn begins with, and what was launched when it should have ended.
+AHEAD_S = 0.04
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a launcher did: for how long it had the GPU, in which time, and what it printed."""
+
+    served_s: float
+    took_s: float
+    launches: int
+    longest_s: float
+
+    @property
+    def part(self) -> float:
+        """Percent of the time. What was there before it began counts as time too."""
+        return 100 * self.served_s / (self.took_s + AHEAD_S)
+
+
+class Launcher:
+    """A running tests/native/core/launcher.c."""
+
+    def __init__(self, container: Container, kernel_ns: int, way: str = "plain", **options: int | str) -> None:
+        self._machine = container.machine
+        self._began = time.monotonic()
+        run_ms = options.get("run_ms", RUN_MS)
+        streams, threads = options.get("streams", 1), options.get("threads", 1)
+        arguments = (run_ms, kernel_ns, way, streams, threads, options.get("waits", "async"))
+        self.process = container.start("launcher", *map(str, arguments))
+
+    def served_s(self) -> float:
+        """For how long it has had the GPU so far."""
+        times = [each for gpu in self._machine.usage() for each in gpu.times if each.pid == self.process.pid]
+        return sum(each.served_ns for each in times) / 1e9
+
+    def result(self) -> Run:
+        output, _ = self.process.communicate(timeout=60)
+        took = time.monotonic() - self._began
+        assert self.process.returncode == 0
+        launches, longest = map(int, output.split())
+        return Run(self.served_s(), took, launches, longest / 1e9)
+
+    def wait_until_served(self, seconds: float) -> None:
+        while self.served_s() < seconds:
+            assert self.process.poll() is None
+            time.sleep(0.01)
+
+    def threads(self) -> list[str]:
+        """The names of its threads."""
+        return [(task / "comm").read_text().strip() for task in Path(f"/proc/{self.process.pid}/task").iterdir()]
+
+
+@pytest.fixture
+def launchers(container: Container) -> Iterator["Launchers"]:
+    launchers = Launchers(container)
+    yield launchers
+    launchers.stop()
+
+
+class Launchers:
+    """Starts launchers, each in the container or one with other shares, and kills those that are left."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self._started: list[Launcher] = []
+
+    def start(
+        self, kernel_ns: int, way: str = "plain", *, among: Container | None = None, **options: int | str
+    ) -> Launcher:
+        self._started.append(Launcher(among or self.container, kernel_ns, way, **options))
+        return self._started[-1]
+
+    def stop(self) -> None:
+        for launcher in self._started:
+            launcher.process.kill()
+            launcher.process.communicate()
+
+
+def grant(container: Container, cores: int, **changes: str) -> Share:
+    """A share of the first GPU with so much of its time."""
+    share = replace(container.grant(0, GIB), cores=cores, **changes)
+    container.write(share)
+    return share
+
+
+def neighbour(container: Container, name: str) -> Container:
+    """Another container on the same machine: other shares, the same turns."""
+    root = container.shares.parent / name
+    root.mkdir()
+    (container.shares.parent / "turns").mkdir(exist_ok=True)
+    (root / "turns").symlink_to(container.shares.parent / "turns")
+    return Container(root / "shares", container.machine, container.programs)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_is_held_however_kernels_are_launched(launchers: Launchers, way: str) -> None:
+    grant(launchers.container, 30)
+    run = launchers.start(MS, way).result()
+    assert 15 < run.part < 32
+
+
+@pytest.mark.parametrize(("kernel_ns", "run_ms"), [(5_000, 1000), (100_000, 1000), (20 * MS, 1500), (100 * MS, 3000)])
+def test_it_is_held_however_long_kernels_are(launchers: Launchers, kernel_ns: int, run_ms: int) -> None:
+    grant(launchers.container, 20)
+    run = launchers.start(kernel_ns, run_ms=run_ms).result()
+    assert 8 < run.part < 22 + 100 * (kernel_ns / 1e9) / (run_ms / 1e3)
+
+
+@pytest.mark.parametrize("waits", ["async", "sync"])
+def test_it_is_held_with_many_streams_and_threads(launchers: Launchers, waits: str) -> None:
+    grant(launchers.container, 30)
+    run = launchers.start(200_000, streams=8, threads=4, waits=waits).result()
+    assert 12 < run.part < 33
+
+
+def test_what_is_measured_is_what_the_process_had(launchers: Launchers) -> None:
+    share = grant(launchers.container, 40)
+    run = launchers.start(MS).result()
+    measured = read_gpu_time(launchers.container.folder(share) / "region") / 1e9
+    assert run.served_s - 0.01 < measured
+    # A process that has to wait for a processor while it launches keeps the GPU waiting: that counts as its use.
+    assert measured < 1.2 * run.served_s + 0.05
+
+
+def test_processes_of_one_share_hold_the_limit_together(launchers: Launchers) -> None:
+    grant(launchers.container, 40)
+    runs = [launcher.result() for launcher in [launchers.start(MS) for _ in range(4)]]
+    took = max(run.took_s for run in runs) + AHEAD_S
+    assert 0.15 * took < sum(run.served_s for run in runs) < 0.43 * took
+    assert all(run.launches > 0 for run in runs)
+
+
+def test_two_shares_in_a_container_add_up(launchers: Launchers) -> None:
+    grant(launchers.container, 20)
+    grant(launchers.container, 30)
+    assert 27 < launchers.start(MS).result().part < 53
+
+
+@pytest.mark.parametrize("kernel_ns", [50_000, MS, 20 * MS])
+def test_neighbours_get_their_parts(launchers: Launchers, kernel_ns: int) -> None:
+    small, large = launchers.container, neighbour(launchers.container, "large")
+    grant(small, 25)
+    grant(large, 75)
+    busy = [launchers.start(kernel_ns, run_ms=2000), launchers.start(kernel_ns, run_ms=2000, among=large)]
+    first, second = [launcher.result() for launcher in busy]
+    assert first.part < 28
+    assert second.part < 78
+    assert 1.5 * first.served_s < second.served_s
+
+
+def test_all_of_the_time_costs_no_thread(launchers: Launchers) -> None:
+    grant(launchers.container, 100)
+    launcher = launchers.start(MS)
+    launcher.wait_until_served(0.05)
+    assert "hami-turns" not in launcher.threads()
+    assert launcher.result().part > 40
+
+
+def test_a_limited_gpu_costs_one_thread(launchers: Launchers) -> None:
+    grant(launchers.container, 30)
+    launcher = launchers.start(MS, threads=4)
+    launcher.wait_until_served(0.05)
+    assert launcher.threads().count("hami-turns") == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 80), (100, 20)])
+def test_a_changed_limit_holds_for_running_processes(launchers: Launchers, before: int, after: int) -> None:
+    """It waits for each launch: what was launched without a limit, nobody can take back."""
+    share = grant(launchers.container, before)
+    launcher = launchers.start(MS, run_ms=20_000, waits="sync")
+    launcher.wait_until_served(0.05)
+    assert _part_of(launcher) < before + 10
+    launchers.container.write(replace(share, cores=after))
+    time.sleep(0.2)
+    part = _part_of(launcher)
+    assert part < after + 10
+    assert part > 2 * before or before > after
+
+
+def _part_of(launcher: Launcher) -> float:
+    """Percent of the time, for half a second from now."""
+    began, served = time.monotonic(), launcher.served_s()
+    time.sleep(0.5)
+    later = launcher.served_s()
+    return 100 * (later - served) / (time.monotonic() - began)
+
+
+def test_without_a_policy_nothing_is_held(launchers: Launchers) -> None:
+    share = grant(launchers.container, 20, compute_policy="off")
+    assert launchers.start(MS).result().part > 30
+    assert read_gpu_time(launchers.container.folder(share) / "region") == 0
+
+
+def test_idle_time_may_be_used_and_is_given_back(launchers: Launchers) -> None:
+    other = neighbour(launchers.container, "other")
+    grant(launchers.container, 20, compute_policy="work-conserving")
+    grant(other, 60)
+    borrower = launchers.start(MS, run_ms=20_000)
+    borrower.wait_until_served(0.1)
+    assert _part_of(borrower) > 35
+    run = launchers.start(MS, among=other).result()
+    assert 30 < run.part < 63
+
+
+def test_high_priority_goes_first(launchers: Launchers) -> None:
+    """Of two that ask for more than there is left, the one of high priority does not wait for the other's turns."""
+    other = neighbour(launchers.container, "other")
+    grant(launchers.container, 40, priority="high")
+    grant(other, 60)
+    busy = launchers.start(MS, run_ms=20_000, among=other)
+    busy.wait_until_served(0.05)
+    run = launchers.start(MS).result()
+    assert 20 < run.part < 43
+
+
+def test_a_stopped_neighbour_does_not_stop_others(launchers: Launchers) -> None:
+    other = neighbour(launchers.container, "other")
+    grant(launchers.container, 50)
+    grant(other, 50)
+    stopped = launchers.start(20 * MS, run_ms=20_000, among=other)
+    stopped.wait_until_served(0.1)
+    stopped.process.send_signal(signal.SIGSTOP)
+    assert launchers.start(MS, run_ms=3000).result().served_s > 0.1
+    stopped.process.kill()
+    assert launchers.start(MS).result().served_s > 0.1
+
+
+def test_killed_processes_leave_no_turn_behind(launchers: Launchers) -> None:
+    grant(launchers.container, 50)
+    for _ in range(10):
+        killed = launchers.start(MS, run_ms=20_000)
+        killed.wait_until_served(0.001)
+        killed.process.kill()
+    run = launchers.start(MS).result()
+    assert run.served_s > 0.1
+    assert run.longest_s < 1
+
+
+CAPTURE = """
+from cuda.bindings import driver as cuda
+import json, time
+
+def call(name, *arguments):
+    result, *values = getattr(cuda, name)(*arguments)
+    assert result == 0, (name, result)
+    return values[0] if values else None
+
+PTX = b'.version 8.0\\n.target sm_80\\n.address_size 64\\n' \\
+      b'.visible .entry half() { .pragma "hami-sim cost=500000000"; ret; }\\n'
+call("cuInit", 0)
+call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
+half = call("cuModuleGetFunction", call("cuModuleLoadData", PTX), b"half")
+stream = call("cuStreamCreate", 1)
+def launch():
+    call("cuLaunchKernel", half, 1, 1, 1, 32, 1, 1, 0, stream, 0, 0)
+"""
+
+
+def test_launches_into_a_capture_do_not_wait(container: Container) -> None:
+    """The share owes half a second, for which it would wait for 25 s."""
+    grant(container, 2)
+    capture = """
+launch()
+began = time.monotonic()
+call("cuStreamBeginCapture", stream, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL)
+for _ in range(1000):
+    launch()
+graph = call("cuStreamEndCapture", stream)
+nodes = cuda.cuGraphGetNodes(graph, 2000)[2]
+print(json.dumps([nodes, time.monotonic() - began]))
+"""
+    nodes, took = container.python(CAPTURE + capture)
+    assert nodes == 1000
+    assert took < 10
+
+
+def test_the_environment_contract_holds_time_too(launchers: Launchers, tmp_path: Path) -> None:
+    container = launchers.container
+    container.environment |= {
+        "CUDA_DEVICE_SM_LIMIT": "30",
+        "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(tmp_path / "cache"),
+    }
+    assert container.client().info()[1] == 16 * GIB
+    runs = [launcher.result() for launcher in [launchers.start(MS), launchers.start(MS)]]
+    assert 0.1 < sum(run.served_s for run in runs) < 0.33 * (max(run.took_s for run in runs) + AHEAD_S)
+
+
+@pytest.mark.parametrize("value", ["30%", "-1", "", "1e2", "thirty"])
+def test_a_limit_of_time_that_is_no_number_closes_the_gpu(container: Container, tmp_path: Path, value: str) -> None:
+    container.environment |= {
+        "CUDA_DEVICE_SM_LIMIT_0": value,
+        "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(tmp_path / "cache"),
+    }
+    assert container.client().allocate(512)[0] == OUT_OF_MEMORY
