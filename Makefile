@@ -54,6 +54,9 @@ bench-compute-plots: build $(VENV)/.test ## draw what bench-compute has saved: d
 bench-plugin: build $(VENV)/.test ## what the node plugin costs: its start, its calls, its memory
 	@$(BIN)/python -m bench.plugin $(ARGS)
 
+bench-hook: build $(VENV)/.test ## what hami-dra-oci-hook adds to a container's start (ARGS="--rounds 1000")
+	@$(BIN)/python -m bench.hook $(ARGS)
+
 bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one: are its accounts exact?
 	@$(BIN)/python -m bench.ledger races
 	@$(BIN)/python -m bench.ledger kills
@@ -100,4 +103,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-compute bench-compute-plots bench-plugin bench-races cuda-functions share-config lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-compute bench-compute-plots bench-plugin bench-hook bench-races cuda-functions share-config lint format image wheel clean

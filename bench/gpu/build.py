@@ -1,4 +1,4 @@
-"""Compiles libvgpu.so and the program that keeps a GPU busy, with this machine's own C compiler."""
+"""Compiles what runs on a real GPU, with this machine's own C compiler."""
 
 import os
 import shlex
@@ -8,6 +8,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 _NATIVE = REPOSITORY / "native"
 _LOAD = ("load.c", "kernel.c")
+_HOSTILE = REPOSITORY / "tests/native/hostile"
 
 
 def compiler() -> list[str]:
@@ -31,6 +32,31 @@ def load(folder: Path) -> Path:
     made = folder / "load"
     sources = [str(REPOSITORY / "bench/compute" / name) for name in _LOAD]
     _compile([*sources, "-o", str(made), "-lpthread", "-ldl"])
+    return made
+
+
+def hook(folder: Path) -> Path:
+    """Compile hami-dra-oci-hook into a folder. Raises as `library` does."""
+    made = folder / "hami-dra-oci-hook"
+    sources = [
+        *sorted(_NATIVE.glob("ocihook/*.c")),
+        *(_NATIVE / f"core/{name}.c" for name in ("limits", "bytes", "uuid")),
+    ]
+    _compile([*map(str, sources), "-o", str(made), "-ldl"])
+    return made
+
+
+def take(folder: Path) -> Path:
+    """Compile what takes all memory that the driver gives, into a folder. Raises as `library` does."""
+    made = folder / "take"
+    _compile([*(str(_HOSTILE / name) for name in ("take.c", "symbols.c")), "-o", str(made), "-ldl"])
+    return made
+
+
+def own_loader(folder: Path) -> Path:
+    """Compile what starts a program without preloads, into a folder. Raises as `library` does."""
+    made = folder / "own_loader"
+    _compile([str(_HOSTILE / "own_loader.c"), "-o", str(made)])
     return made
 
 

@@ -5,7 +5,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,21 +19,36 @@ def mount() -> Path | None:
     return None
 
 
+class NoCgroupError(Exception):
+    """No cgroup can be made here; says why."""
+
+
 @contextmanager
-def cgroup() -> Iterator[Path]:
-    """A new cgroup; skips the test where none can be made."""
+def new_cgroup() -> Iterator[Path]:
+    """A new cgroup. Raises NoCgroupError."""
     tree = mount()
     if tree is None:
-        pytest.skip("there is no cgroup v2 here")
+        raise NoCgroupError("there is no cgroup v2 here")
     folder = tree / f"hami-test-{uuid.uuid4()}"
     try:
         folder.mkdir()
     except OSError as error:
-        pytest.skip(f"no cgroup v2 can be made here: {error}")
+        raise NoCgroupError(f"no cgroup v2 can be made here: {error}") from error
     try:
         yield folder
     finally:
         remove(folder)
+
+
+@contextmanager
+def cgroup() -> Iterator[Path]:
+    """A new cgroup; skips the test where none can be made."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(new_cgroup())
+        except NoCgroupError as error:
+            pytest.skip(str(error))
+        yield folder
 
 
 def remove(folder: Path) -> None:

@@ -5,9 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from hami_dra.shares.folder import ShareFolders
 from hami_dra.shares.share import Share
 from tests.native.hostile.programs import compile_hostile
 from tests.native.sim.cgroups import inside
@@ -37,7 +37,6 @@ def shares(container: Container) -> list[Share]:
 def enforce(hook: Hook, container: Container, *shares: Share) -> None:
     """Start the container, for its runtime: the driver limits whoever is in its cgroup."""
     for share in shares:
-        (container.folder(share) / "containers").mkdir(exist_ok=True)
         assert hook.run(container.folder(share)) == ""
 
 
@@ -136,11 +135,13 @@ def test_shares_of_one_gpu_add_up_in_both(hook: Hook, container: Container, grou
     assert [limit.used for limit in hook.limits(0)] == [3 * GIB]
 
 
-def test_a_limit_that_is_raised_is_the_same_in_both(hook: Hook, container: Container, group: Path) -> None:
-    share = container.grant(0, GIB)
+def test_a_share_that_is_resized_is_the_same_in_both(hook: Hook, container: Container, group: Path) -> None:
+    share = container.grant(0, 2 * GIB)
+    folders = ShareFolders(container.shares)
+    folders.resize(share, GIB)
     enforce(hook, container, share)
     client = container.client(through=inside(group))
-    container.write(msgspec.structs.replace(share, memory=2 * GIB))
+    folders.resize(share, 2 * GIB)
     assert client.info() == (GIB - CONTEXT, GIB)
     enforce(hook, container, share)
     assert client.info() == (2 * GIB - CONTEXT, 2 * GIB)
