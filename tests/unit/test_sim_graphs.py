@@ -87,9 +87,10 @@ status = lambda: call("cuStreamIsCapturing", stream).value
 seen = [status()]
 call("cuStreamBeginCapture", stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
 seen += [status(), error_of("cuMemsetD8Async", pointer, 0, 8, stream), error_of("cuStreamSynchronize", stream)]
-call("cuStreamEndCapture", stream)
+seen.append(error_of("cuStreamEndCapture", stream))
 show([*seen, status(), error_of("cuStreamSynchronize", stream)])
 """,
     )
     unsupported = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"
-    assert seen == [0, 1, unsupported, unsupported, 0, "CUDA_SUCCESS"]
+    invalidated = "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
+    assert seen == [0, 1, unsupported, unsupported, invalidated, 0, "CUDA_SUCCESS"]

@@ -3,6 +3,7 @@
 
 #include "sim/common/ledger.h"
 #include "sim/cuda/array.h"
+#include "sim/cuda/capture.h"
 #include "sim/cuda/deferred.h"
 #include "sim/cuda/limits.h"
 #include "sim/cuda/memory.h"
@@ -327,6 +328,8 @@ CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
 
 CUresult cuCtxSynchronize_v2(CUcontext context) {
     CUresult result = given_or_current(context, &context);
+    if (result == CUDA_SUCCESS)
+        result = capture_check_unsafe();
     if (result == CUDA_SUCCESS)
         result = context_synchronize(context);
     if (result == CUDA_SUCCESS)

@@ -1,39 +1,12 @@
-/* Events: instants at which the work was done that was in a stream when they were recorded. */
+/* Events by themselves; see event_order.c for what they do in streams. */
+#include "sim/cuda/event.h"
+
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
-#include "sim/cuda/record.h"
-#include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
 #include <stdlib.h>
-
-#define MARK 0x45564e54u /* what a live event's first word holds */
-
-struct CUevent_st {
-    uint32_t mark;
-    unsigned flags;
-    struct record *record; /* NULL: there is none */
-};
-
-static bool is_event(CUevent event) {
-    return event != NULL && event->mark == MARK;
-}
-
-CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags) {
-    (void)flags;
-    struct timeline *timeline;
-    CUresult result = stream_timeline(stream, &timeline);
-    if (result != CUDA_SUCCESS)
-        return result;
-    if (!is_event(event))
-        return CUDA_ERROR_INVALID_HANDLE;
-    return event->record == NULL ? CUDA_SUCCESS : timeline_wait(timeline, event->record);
-}
-
-CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags) {
-    return cuStreamWaitEvent(stream_or_own(stream), event, flags);
-}
 
 CUresult cuEventCreate(CUevent *event, unsigned int flags) {
     CUcontext context;
@@ -45,7 +18,7 @@ CUresult cuEventCreate(CUevent *event, unsigned int flags) {
     CUevent created = malloc(sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *created = (struct CUevent_st){MARK, flags, NULL};
+    *created = (struct CUevent_st){EVENT_MARK, flags, NULL, NULL};
     *event = created;
     return CUDA_SUCCESS;
 }
@@ -53,10 +26,11 @@ CUresult cuEventCreate(CUevent *event, unsigned int flags) {
 CUresult cuEventDestroy_v2(CUevent event) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
-    if (!is_event(event))
+    if (!event_is(event))
         return CUDA_ERROR_INVALID_HANDLE;
     event->mark = 0;
     record_release(event->record);
+    capture_release(event->capture);
     free(event);
     return CUDA_SUCCESS;
 }
@@ -65,43 +39,23 @@ CUresult cuEventDestroy(CUevent event) {
     return cuEventDestroy_v2(event);
 }
 
-static bool has_time(CUevent event) {
-    return (event->flags & CU_EVENT_DISABLE_TIMING) == 0;
-}
-
-CUresult cuEventRecord(CUevent event, CUstream stream) {
-    struct timeline *timeline;
-    CUresult result = stream_timeline(stream, &timeline);
-    if (result != CUDA_SUCCESS)
-        return result;
-    if (!is_event(event))
-        return CUDA_ERROR_INVALID_HANDLE;
-    event->record = record_renew(event->record, has_time(event));
-    return event->record != NULL ? timeline_record(timeline, event->record) : CUDA_ERROR_OUT_OF_MEMORY;
-}
-
-CUresult cuEventRecord_ptsz(CUevent event, CUstream stream) {
-    return cuEventRecord(event, stream_or_own(stream));
-}
-
-/* The flags are about events in streams that are captured. */
-CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned int flags) {
-    (void)flags;
-    return cuEventRecord(event, stream);
-}
-
-CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned int flags) {
-    return cuEventRecordWithFlags(event, stream_or_own(stream), flags);
-}
-
 /* An event that was never recorded counts as complete, as with the real driver. */
+static CUresult query(CUevent event) {
+    if (event->capture != NULL) {
+        capture_invalidate(event->capture);
+        return CUDA_ERROR_CAPTURED_EVENT;
+    }
+    return event->record != NULL ? record_query(event->record) : CUDA_SUCCESS;
+}
+
 CUresult cuEventQuery(CUevent event) {
     CUresult result = process_check();
     if (result != CUDA_SUCCESS)
         return result;
-    if (!is_event(event))
+    if (!event_is(event))
         return CUDA_ERROR_INVALID_HANDLE;
-    return event->record != NULL ? record_query(event->record) : CUDA_SUCCESS;
+    result = capture_check_unsafe();
+    return result != CUDA_SUCCESS ? result : query(event);
 }
 
 CUresult cuEventSynchronize(CUevent event) {
@@ -118,12 +72,12 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (milliseconds == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!is_event(start) || !is_event(end) || !has_time(start) || !has_time(end) || start->record == NULL ||
-        end->record == NULL)
+    if (!event_is(start) || !event_is(end) || !event_has_time(start) || !event_has_time(end) ||
+        (start->record == NULL && start->capture == NULL) || (end->record == NULL && end->capture == NULL))
         return CUDA_ERROR_INVALID_HANDLE;
-    CUresult result = cuEventQuery(start);
+    CUresult result = query(start);
     if (result == CUDA_SUCCESS)
-        result = cuEventQuery(end);
+        result = query(end);
     if (result != CUDA_SUCCESS)
         return result;
     uint64_t from = queue_instant(&start->record->instant), to = queue_instant(&end->record->instant);

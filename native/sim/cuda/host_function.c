@@ -5,6 +5,8 @@
 #include "sim/cuda/table.h"
 
 static CUresult capture(CUgraph graph, CUhostFn function, void *data) {
+    if (graph == NULL)
+        return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     return graph_add(
         graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_HOST, .function = function, .data = data}, NULL);
 }
@@ -15,7 +17,7 @@ CUresult cuLaunchHostFunc(CUstream stream, CUhostFn function, void *data) {
         return CUDA_ERROR_INVALID_VALUE;
     CUresult result = stream_timeline(stream, &timeline);
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        return capture(*stream_capture(stream), function, data);
+        return capture(stream_graph(stream), function, data);
     return result != CUDA_SUCCESS ? result : timeline_call(timeline, function, data);
 }
 

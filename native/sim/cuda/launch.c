@@ -71,6 +71,8 @@ CUresult launch_cost(const struct launch *launch, uint64_t *ns) {
 /* Into a stream that is captured: adds the launch to its graph. */
 static CUresult capture(const struct launch *launch, CUgraph graph) {
     uint64_t ns;
+    if (graph == NULL)
+        return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
     CUresult result = launch_cost(launch, &ns);
     return result != CUDA_SUCCESS
                ? result
@@ -82,7 +84,7 @@ static CUresult run(const struct launch *launch, CUstream stream) {
     uint64_t ns;
     CUresult result = stream_timeline(stream, &timeline);
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        return capture(launch, *stream_capture(stream));
+        return capture(launch, stream_graph(stream));
     if (result == CUDA_SUCCESS)
         result = launch_cost(launch, &ns);
     return result != CUDA_SUCCESS ? result : timeline_put(timeline, ns);

@@ -5,6 +5,7 @@
 #include "sim/common/ledger.h"
 #include "sim/common/memory_limits.h"
 #include "sim/cuda/arena.h"
+#include "sim/cuda/capture.h"
 #include "sim/cuda/context.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
@@ -183,7 +184,8 @@ CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size) {
-    return allocate_in_current(pointer, size, BLOCK_DEVICE);
+    CUresult result = capture_check_unsafe();
+    return result != CUDA_SUCCESS ? result : allocate_in_current(pointer, size, BLOCK_DEVICE);
 }
 
 CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element) {
@@ -211,6 +213,9 @@ CUresult memory_free(CUdeviceptr pointer) {
 
 CUresult cuMemFree_v2(CUdeviceptr pointer) {
     CUcontext context;
+    CUresult result = capture_check_unsafe();
+    if (result != CUDA_SUCCESS)
+        return result;
     if (context_current(&context) == CUDA_SUCCESS)
         context_synchronize(context);
     return memory_free(pointer);

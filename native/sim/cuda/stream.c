@@ -18,7 +18,7 @@ struct CUstream_st {
     unsigned flags;
     int priority;
     struct timeline timeline;
-    CUgraph capture;
+    struct capture *capture; /* NULL, or one that may have ended */
 };
 
 static bool is_default(CUstream stream) {
@@ -29,7 +29,8 @@ CUstream stream_or_own(CUstream stream) {
     return stream == NULL ? CU_STREAM_PER_THREAD : stream;
 }
 
-CUresult stream_context(CUstream stream, CUcontext *context) {
+/* The context of the stream, whether it is captured or not. */
+static CUresult find_context(CUstream stream, CUcontext *context) {
     if (is_default(stream))
         return context_current(context);
     CUresult result = process_check();
@@ -37,10 +38,22 @@ CUresult stream_context(CUstream stream, CUcontext *context) {
         return result;
     if (stream->mark != MARK)
         return CUDA_ERROR_INVALID_HANDLE;
-    if (stream->capture != NULL)
-        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     *context = stream->timeline.context;
     return atomic_load(&(*context)->alive) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+}
+
+CUresult stream_context(CUstream stream, CUcontext *context) {
+    CUresult result = find_context(stream, context);
+    if (result != CUDA_SUCCESS || is_default(stream) || stream->capture == NULL)
+        return result;
+    switch (capture_status(stream->capture)) {
+    case CU_STREAM_CAPTURE_STATUS_ACTIVE:
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    case CU_STREAM_CAPTURE_STATUS_INVALIDATED:
+        return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    default:
+        return CUDA_SUCCESS;
+    }
 }
 
 CUresult stream_timeline(CUstream stream, struct timeline **timeline) {
@@ -48,15 +61,42 @@ CUresult stream_timeline(CUstream stream, struct timeline **timeline) {
     CUresult result = stream_context(stream, &context);
     if (result != CUDA_SUCCESS)
         return result;
-    if (stream == CU_STREAM_PER_THREAD)
+    if (!is_default(stream))
+        *timeline = &stream->timeline;
+    else if (stream == CU_STREAM_PER_THREAD)
         *timeline = timeline_own(context);
-    else
-        *timeline = is_default(stream) ? &context->timeline : &stream->timeline;
+    else {
+        *timeline = &context->timeline;
+        return capture_check_default_stream(context);
+    }
     return *timeline != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-CUgraph *stream_capture(CUstream stream) {
-    return is_default(stream) || stream->mark != MARK ? NULL : &stream->capture;
+CUresult stream_capture(CUstream stream, struct capture **capture) {
+    if (is_default(stream))
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (stream->mark != MARK)
+        return CUDA_ERROR_INVALID_HANDLE;
+    bool has_one = stream->capture != NULL && capture_status(stream->capture) != CU_STREAM_CAPTURE_STATUS_NONE;
+    *capture = has_one ? stream->capture : NULL;
+    return CUDA_SUCCESS;
+}
+
+CUresult stream_join_capture(CUstream stream, struct capture *capture) {
+    struct capture *old;
+    CUresult result = stream_capture(stream, &old);
+    if (result != CUDA_SUCCESS)
+        return result;
+    capture_release(stream->capture);
+    stream->capture = capture_keep(capture);
+    if (stream->timeline.kind == TIMELINE_BLOCKING)
+        capture_add_blocking(capture);
+    return CUDA_SUCCESS;
+}
+
+CUgraph stream_graph(CUstream stream) {
+    struct capture *capture = NULL;
+    return stream_capture(stream, &capture) == CUDA_SUCCESS && capture != NULL ? capture_graph(capture) : NULL;
 }
 
 CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
@@ -86,6 +126,7 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
     if (is_default(stream) || stream->mark != MARK)
         return CUDA_ERROR_INVALID_HANDLE;
     stream->mark = 0;
+    capture_release(stream->capture);
     deferred_free(&stream->timeline, stream);
     return CUDA_SUCCESS;
 }
@@ -96,7 +137,7 @@ CUresult cuStreamDestroy(CUstream stream) {
 
 static CUresult get_flags(CUstream stream, unsigned *flags) {
     CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    CUresult result = find_context(stream, &context);
     if (result != CUDA_SUCCESS)
         return result;
     if (flags == NULL)
@@ -115,7 +156,7 @@ CUresult cuStreamGetFlags_ptsz(CUstream stream, unsigned int *flags) {
 
 static CUresult get_priority(CUstream stream, int *priority) {
     CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    CUresult result = find_context(stream, &context);
     if (result != CUDA_SUCCESS)
         return result;
     if (priority == NULL)
@@ -134,7 +175,7 @@ CUresult cuStreamGetPriority_ptsz(CUstream stream, int *priority) {
 
 static CUresult get_context(CUstream stream, CUcontext *context) {
     CUcontext own;
-    CUresult result = stream_context(stream, &own);
+    CUresult result = find_context(stream, &own);
     if (result != CUDA_SUCCESS)
         return result;
     if (context == NULL)
@@ -151,9 +192,17 @@ CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context) {
     return get_context(stream_or_own(stream), context);
 }
 
+/* Finds the timeline to ask or to wait for, which one that is captured does not survive. */
+static CUresult timeline_to_look_at(CUstream stream, struct timeline **timeline) {
+    CUresult result = stream_timeline(stream, timeline);
+    if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && !is_default(stream))
+        capture_invalidate(stream->capture);
+    return result == CUDA_SUCCESS ? capture_check_unsafe() : result;
+}
+
 CUresult cuStreamQuery(CUstream stream) {
     struct timeline *timeline;
-    CUresult result = stream_timeline(stream, &timeline);
+    CUresult result = timeline_to_look_at(stream, &timeline);
     return result != CUDA_SUCCESS ? result : timeline_query(timeline);
 }
 
@@ -163,7 +212,7 @@ CUresult cuStreamQuery_ptsz(CUstream stream) {
 
 CUresult cuStreamSynchronize(CUstream stream) {
     struct timeline *timeline;
-    CUresult result = stream_timeline(stream, &timeline);
+    CUresult result = timeline_to_look_at(stream, &timeline);
     if (result == CUDA_SUCCESS)
         result = timeline_synchronize(timeline);
     if (result == CUDA_SUCCESS)

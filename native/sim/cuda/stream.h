@@ -2,6 +2,7 @@
 #ifndef HAMI_SIM_STREAM_H
 #define HAMI_SIM_STREAM_H
 
+#include "sim/cuda/capture.h"
 #include "sim/cuda/timeline.h"
 
 /* The context in which the stream's work happens: the stream's own, or the current one for a default stream. */
@@ -11,9 +12,15 @@ CUresult stream_context(CUstream stream, CUcontext *context);
  * do none. */
 CUresult stream_timeline(CUstream stream, struct timeline **timeline);
 
-/* Where the stream keeps the graph that it is being captured into, NULL at most times. NULL for a default stream, which
- * cannot be captured here, and for what is no stream. A stream that is captured does no work: stream_context fails. */
-CUgraph *stream_capture(CUstream stream);
+/* The capture that the stream is in, NULL at most times. Default streams cannot be captured here. A stream that is
+ * captured does no work: the functions above tell CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, or that its capture is
+ * invalid.
+ */
+CUresult stream_capture(CUstream stream, struct capture **capture);
+CUresult stream_join_capture(CUstream stream, struct capture *capture);
+
+/* The graph of that capture; NULL: there is none. */
+CUgraph stream_graph(CUstream stream);
 
 /* What the per-thread variants of the driver's functions mean by a stream: 0 is the thread's own default stream. */
 CUstream stream_or_own(CUstream stream);

@@ -7,15 +7,10 @@
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
-static CUgraph graph_of(CUstream stream) {
-    CUgraph *capture = stream_capture(stream);
-    return capture != NULL ? *capture : NULL;
-}
-
 static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUstream stream) {
     CUcontext context;
-    if (graph_of(stream) != NULL)
-        return pool_is_alive(pool) ? graph_add_alloc(graph_of(stream), pool->device, size, pointer)
+    if (stream_graph(stream) != NULL)
+        return pool_is_alive(pool) ? graph_add_alloc(stream_graph(stream), pool->device, size, pointer)
                                    : CUDA_ERROR_INVALID_VALUE;
     CUresult result = stream_context(stream, &context);
     if (result != CUDA_SUCCESS)
@@ -26,7 +21,7 @@ static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t si
 static CUresult allocate(CUdeviceptr *pointer, size_t size, CUstream stream) {
     CUcontext context;
     CUmemoryPool pool;
-    CUresult result = graph_of(stream) != NULL ? context_current(&context) : stream_context(stream, &context);
+    CUresult result = stream_graph(stream) != NULL ? context_current(&context) : stream_context(stream, &context);
     if (result == CUDA_SUCCESS)
         result = cuDeviceGetMemPool(&pool, context->device);
     return result != CUDA_SUCCESS ? result : allocate_from(pool, pointer, size, stream);
@@ -50,8 +45,8 @@ CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *pointer, size_t size, CUmemor
 
 static CUresult deallocate(CUdeviceptr pointer, CUstream stream) {
     CUcontext context;
-    if (graph_of(stream) != NULL)
-        return graph_add_free(graph_of(stream), pointer);
+    if (stream_graph(stream) != NULL)
+        return graph_add_free(stream_graph(stream), pointer);
     CUresult result = stream_context(stream, &context);
     return result != CUDA_SUCCESS ? result : memory_free(pointer);
 }

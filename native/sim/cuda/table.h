@@ -239,6 +239,12 @@
     ROW(cuStreamEndCapture, cuStreamEndCapture_ptsz, 10000, PER_THREAD, (CUstream stream, CUgraph *graph)) \
     ROW(cuStreamIsCapturing, cuStreamIsCapturing, 10000, LEGACY, (CUstream stream, CUstreamCaptureStatus *status)) \
     ROW(cuStreamIsCapturing, cuStreamIsCapturing_ptsz, 10000, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo, 10010, LEGACY, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo_ptsz, 10010, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo_v2, 11030, LEGACY, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id, CUgraph *graph, const CUgraphNode **dependencies, size_t *count)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo_v2_ptsz, 11030, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id, CUgraph *graph, const CUgraphNode **dependencies, size_t *count)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo_v3, 12030, LEGACY, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id, CUgraph *graph, const CUgraphNode **dependencies, const CUgraphEdgeData **edges, size_t *count)) \
+    ROW(cuStreamGetCaptureInfo, cuStreamGetCaptureInfo_v3_ptsz, 12030, PER_THREAD, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id, CUgraph *graph, const CUgraphNode **dependencies, const CUgraphEdgeData **edges, size_t *count)) \
     ROW(cuThreadExchangeStreamCaptureMode, cuThreadExchangeStreamCaptureMode, 10010, LEGACY, (CUstreamCaptureMode *mode)) \
     \
     ROW(cuModuleLoad, cuModuleLoad, 2000, LEGACY, (CUmodule *module, const char *path)) \
