@@ -58,7 +58,10 @@ class MemoryGuard:
         try:
             while True:
                 await asyncio.sleep(_LOOK_SECONDS)
-                await self.look()
+                try:
+                    await self.look()
+                except OSError as error:
+                    self._complain(str(error))
         finally:
             await self._process.end()
 
@@ -69,9 +72,7 @@ class MemoryGuard:
         try:
             holdings = await self._ask(running)
         except MemoryUnknownError as error:
-            if str(error) != self._problem:
-                _log.warning("memory limits of containers cannot be looked after: %s", error)
-            self._problem = str(error)
+            self._complain(str(error))
             self.memory = {name: replace(each, used=None) for name, each in self.memory.items()}
             self.holdings = {}
             return
@@ -80,6 +81,11 @@ class MemoryGuard:
         before, self.memory = self.memory, self._believed(found(shares, running, holdings))
         await self._count_repairs(running, holdings)
         await self._news.tell(before, self.memory, running)
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            _log.warning("memory limits of containers cannot be looked after: %s", problem)
+        self._problem = problem
 
     async def _ask(self, running: tuple[Container, ...]) -> dict[ContainerKey, Holding]:
         if self._is_stale or not running:
@@ -118,9 +124,10 @@ class MemoryGuard:
         limited = {key for key, each in holdings.items() if each.limited in ("kept", "repaired")}
         for each in running:
             key = each.container_id, each.gpu_uuid
-            if key in self._limited and holdings[key].limited == "repaired":
+            holding = holdings.get(key)
+            if holding and holding.limited == "repaired" and key in self._limited:
                 self.repairs[each.gpu_uuid] = self.repairs.get(each.gpu_uuid, 0) + 1
-                await self._news.repaired(each, holdings[key].found)
+                await self._news.repaired(each, holding.found)
         self._limited = limited
 
 

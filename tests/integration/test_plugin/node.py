@@ -116,6 +116,11 @@ class Node:
         """End the plugin between any two of its instructions."""
         await self._end(signal.SIGKILL)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the plugin's process a signal."""
+        assert self._process
+        self._process.send_signal(number)
+
     async def _end(self, number: signal.Signals) -> int:
         assert self._process
         process, self._process = self._process, None

@@ -1,5 +1,7 @@
 """Memory limits by the driver, and what gets past those that libvgpu.so holds alone, with real cgroups and the hook."""
 
+import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +75,13 @@ async def sample(node: Node, name: str) -> float:
     return float(line.split()[-1])
 
 
+async def seen(node: Node, container: RuntimeContainer, is_seen: bool) -> None:
+    """Wait until the guard has seen a container, or that it is no more."""
+    async with asyncio.timeout(20):
+        while (f'container_id="{container.id}"' in await node.get("/metrics")) != is_seen:
+            await asyncio.sleep(0.05)
+
+
 def noted(node: Node) -> set[str]:
     return {path.name for path in node.shares_dir.glob("*/containers/*")}
 
@@ -118,9 +127,7 @@ async def test_limit_that_a_reset_took_away_is_set_again_and_told_of(node: Node,
     await node.prepared(claim)
     async with RuntimeContainer(node, tree, claim) as container:
         gpu = node.machine.gpus[0].uuid
-        sample = f'hami_dra_container_memory_physical_bytes{{container_id="{container.id}",gpu_uuid="{gpu}"'
-        while sample not in await node.get("/metrics"):  # the guard has seen it
-            pass
+        await seen(node, container, True)
         node.machine.fault(gpu, "reset=1")
         await until(lambda: told(node, "MemoryLimitRepaired") != [], "an Event on the repair")
         assert await container.take(0, 4 * GIB + 2**20) == TOO_MUCH
@@ -147,6 +154,19 @@ async def test_restarted_container_is_limited_and_the_note_of_the_first_goes(nod
         assert await second.take(0, 4 * GIB + 2**20) == TOO_MUCH
         await until(lambda: noted(node) == {second.id}, "the note of the container that runs alone")
     await until(lambda: noted(node) == set(), "no note")
+
+
+async def test_notes_stay_where_the_tree_of_their_cgroups_is_not_seen(node: Node, tree: Path) -> None:
+    claim = await node.claim("one", share("a", 0))
+    await node.prepared(claim)
+    async with RuntimeContainer(node, tree, claim) as container:
+        await seen(node, container, True)
+        node.send(signal.SIGSTOP)  # so that it ends while nobody looks
+    tree.rmdir()
+    node.send(signal.SIGCONT)
+    await seen(node, container, False)
+    await node.prepared(claim)
+    assert noted(node) == {container.id}
 
 
 async def test_container_whose_limit_cannot_be_had_is_reported(node: Node, tree: Path) -> None:
