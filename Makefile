@@ -39,7 +39,7 @@ fuzz: build $(VENV)/.test ## look for inputs that crash the parsers and the regi
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
 	$(BIN)/pytest tests/e2e $(ARGS)
 
-glibc: build $(VENV)/.test ## libvgpu.so on the oldest and the newest C library that Debian has
+glibc: build $(VENV)/.test ## what is put on nodes, on the oldest and the newest C library that Debian has
 	$(BIN)/pytest tests/glibc $(ARGS)
 
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")

@@ -1,5 +1,6 @@
-"""The fixtures of libvgpu.so's unit tests."""
+"""The fixtures of the unit tests of libvgpu.so and hami-dra-oci-hook."""
 
-from tests.unit.vgpu.conftest import container, machine, programs
+from tests.unit.ocihook.conftest import group, hook, machine
+from tests.unit.vgpu.conftest import container, programs
 
-__all__ = ["container", "machine", "programs"]
+__all__ = ["container", "group", "hook", "machine", "programs"]

@@ -1,10 +1,12 @@
-"""libvgpu.so on the oldest and the newest C library that Debian has: `make glibc`."""
+"""What is put on nodes, on the oldest and the newest C library that Debian has: `make glibc`."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.unit.ocihook.hook import Hook
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 from tools.glibc import NEWEST, OLD, Suite, UnreachableError, glibc
 
@@ -19,7 +21,10 @@ def _first_reachable(suites: Sequence[Suite]) -> Path:
     pytest.skip("; ".join(problems))
 
 
-@pytest.mark.parametrize("suites", [OLD, [NEWEST]], ids=["oldest", "newest"])
+eras = pytest.mark.parametrize("suites", [OLD, [NEWEST]], ids=["oldest", "newest"])
+
+
+@eras
 def test_a_program_is_held_to_its_share(container: Container, suites: Sequence[Suite]) -> None:
     folder = _first_reachable(suites)
     (loader,) = folder.glob("ld-linux-*.so.*")
@@ -32,3 +37,12 @@ def test_a_program_is_held_to_its_share(container: Container, suites: Sequence[S
     assert client.allocate(GIB + MIB)[0] == OUT_OF_MEMORY
     assert client.allocate(GIB)[0] == SUCCESS
     assert client.info() == (0, GIB)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="setting the driver's limits needs root")
+@eras
+def test_a_container_is_limited_by_the_driver(hook: Hook, suites: Sequence[Suite]) -> None:
+    folder = _first_reachable(suites)
+    (loader,) = folder.glob("ld-linux-*.so.*")
+    assert hook.run(hook.share("one", 0, GIB), wrapper=(str(loader), "--library-path", str(folder))) == ""
+    assert [limit.hard for limit in hook.limits(0)] == [GIB]

@@ -67,8 +67,9 @@ def nvml(machine: Machine, program: str, *wrapper: str, **variables: str) -> Any
     return run_nvml(machine, PROGRAM + program, *wrapper, **variables)
 
 
-def limit(machine: Machine, folder: Path, hard: int) -> None:
-    assert nvml(machine, f"set_limit({str(folder)!r}, {hard})\nshow(1)") == 1
+def limit(machine: Machine, folder: Path, hard: int, gpu: int = 0) -> None:
+    program = f"set_limit({str(folder)!r}, {hard}, device=nvmlDeviceGetHandleByIndex({gpu}))\nshow(1)"
+    assert nvml(machine, program) == 1
 
 
 def used(machine: Machine, folder: Path) -> Any:
@@ -138,6 +139,24 @@ def test_an_older_driver_has_no_such_calls(tmp_path: Path, group: Path) -> None:
     assert nvml(older, program) == ["FunctionNotFound", "FunctionNotFound"]
 
 
+def test_gpus_in_mig_mode_and_their_devices_have_no_limits(tmp_path: Path, group: Path) -> None:
+    gpus = (*simulated_gpus(1, memory_bytes=16 * GIB, mig=("3g.8gb",)), *simulated_gpus(1, seed="whole"))
+    machine = create_machine(tmp_path / "root", gpus, SimulatedDriver("615.71.09", "13.4"))
+    (divided,) = machine.usage()[0].mig or ()
+    seen = nvml(
+        machine,
+        f"""
+group, devices = {str(group)!r}, [device, nvmlDeviceGetHandleByUUID({divided.uuid!r}.encode())]
+show([error_of(call, *arguments) for each in devices
+      for call, arguments in ((set_limit, (group, GIB, 0, each)), (get_limit, (group, each)))])
+""",
+    )
+    assert seen == ["NotSupported"] * 4
+    limit(machine, group, GIB, gpu=1)
+    machine.divide(gpus[1].uuid)
+    assert machine.usage()[1].limits == []
+
+
 def test_every_family_of_allocation_ends_at_the_limit(machine: Machine, group: Path) -> None:
     limit(machine, group, 64 * MIB)
     seen = run(
@@ -173,7 +192,7 @@ def test_contexts_count(tmp_path: Path, group: Path) -> None:
 
 def test_each_gpu_has_its_own(machine: Machine, group: Path) -> None:
     limit(machine, group, 40 * MIB)
-    nvml(machine, f"set_limit({str(group)!r}, 80 * MIB, device=nvmlDeviceGetHandleByIndex(1))\nshow(1)")
+    limit(machine, group, 80 * MIB, gpu=1)
     first, second = (run(machine, FILL.replace("start()", f"start({gpu})"), *inside(group)) for gpu in (0, 1))
     assert (first, second) == (40, 80)
 

@@ -1,6 +1,7 @@
 /* Limits on the memory of a device that a cgroup's processes may have. */
 #include "sim/common/memory_limits.h"
 
+#include "sim/common/mig.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
 
@@ -47,12 +48,16 @@ static nvmlReturn_t open_directory(const char *path, int *directory) {
     return *directory < 0 ? NVML_ERROR_OPERATING_SYSTEM : NVML_SUCCESS;
 }
 
-/* What both calls ask first: an older driver's library has neither of them. */
+/* What both calls ask first: an older driver's library has neither of them, and none has limits in MIG mode. */
 static nvmlReturn_t begin(nvmlDevice_t device, const void *limits, const struct sim_gpu **gpu) {
     nvmlReturn_t result = library_whole_gpu_for(device, limits, gpu); /* MIG devices have none */
     if (result != NVML_SUCCESS)
         return result;
-    return limits_known(library_machine()) ? NVML_SUCCESS : NVML_ERROR_FUNCTION_NOT_FOUND;
+    const struct sim_state *state = library_machine()->state;
+    if (!limits_known(library_machine()))
+        return NVML_ERROR_FUNCTION_NOT_FOUND;
+    bool is_divided = mig_is_device(state, device->gpu) || mig_is_enabled(state, device->gpu);
+    return is_divided ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
 }
 
 static bool is_possible(const nvmlSetMemoryLimits_v1_t *limits, const struct sim_gpu *gpu) {

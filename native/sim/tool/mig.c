@@ -2,6 +2,7 @@
 #include "sim/common/mig.h"
 #include "sim/common/ledger.h"
 #include "sim/common/machine.h"
+#include "sim/common/memory_limits.h"
 #include "sim/common/slots.h"
 #include "sim/tool/tool.h"
 
@@ -152,6 +153,8 @@ static int apply(const struct machine *machine, unsigned gpu, struct layout *lay
     for (unsigned i = 0; i < count; i++)
         atomic_store(&state->mig[doomed[i]].exists, 0);
     atomic_store(&state->mig[gpu].enabled, layout->enabled);
+    if (layout->enabled)
+        limits_forget(machine, gpu);
     return make(state, gpu, layout->wanted);
 }
 
