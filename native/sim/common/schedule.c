@@ -1,6 +1,8 @@
 /* See schedule.h. */
 #include "sim/common/schedule.h"
 
+#include <stddef.h>
+
 #include "sim/common/recent.h"
 
 static uint64_t least(uint64_t a, uint64_t b) {
