@@ -27,6 +27,7 @@
     X(cuStreamBeginCapture_v2, (CUstream, CUstreamCaptureMode))                                                        \
     X(cuStreamEndCapture, (CUstream, CUgraph *))                                                                       \
     X(cuGraphInstantiateWithFlags, (CUgraphExec *, CUgraph, unsigned long long))                                       \
+    X(cuGraphDestroy, (CUgraph))                                                                                       \
     X(cuGraphLaunch, (CUgraphExec, CUstream))                                                                          \
     X(cuLaunchKernelEx, (const CUlaunchConfig *, CUfunction, void **, void **))                                        \
     X(cuLaunchCooperativeKernel,                                                                                       \
@@ -91,6 +92,7 @@ static CUgraphExec captured(CUstream stream) {
         must(launch_kernel(stream), "a captured launch");
     must(cuStreamEndCapture(stream, &graph), "cuStreamEndCapture");
     must(cuGraphInstantiateWithFlags(&exec, graph, 0), "cuGraphInstantiateWithFlags");
+    must(cuGraphDestroy(graph), "cuGraphDestroy");
     return exec;
 }
 

@@ -1,13 +1,13 @@
 """The limiter's arithmetic, without a device: accounts of GPU time, what launches cost, how long the GPU worked."""
 
 import ctypes
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.native.sanitizers import Sanitizer
-from tests.unit.vgpu.programs import compile_programs
+pytestmark = pytest.mark.not_sanitized(reason="it runs in the tests' own process, which has no sanitizer")
 
 MS, SECOND = 10**6, 10**9
 PERIOD = 40 * MS
@@ -23,8 +23,8 @@ class Meter(ctypes.Structure):
 
 
 @pytest.fixture(scope="session")
-def arithmetic(sanitizer: Sanitizer | None) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(compile_programs(sanitizer) / "libarithmetic.so"))
+def arithmetic(programs: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(programs / "libarithmetic.so"))
     u64, i64, uint = ctypes.c_uint64, ctypes.c_int64, ctypes.c_uint
     for name, result, arguments in (
         ("budget_left", i64, (u64, u64, uint)),
