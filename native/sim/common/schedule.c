@@ -5,6 +5,8 @@
 
 #include "sim/common/recent.h"
 
+#include <stddef.h>
+
 static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
