@@ -36,7 +36,7 @@ def main(
         bool, typer.Option(help="A moment of one run of each kind: shows that it works, not how well.")
     ] = False,
     full: Annotated[bool, typer.Option(help="Every combination: about an hour.")] = False,
-    only: Annotated[str | None, typer.Option(help="Only runs whose group or name contains this, nothing else.")] = None,
+    only: Annotated[str, typer.Option(help="Only what is told, as it begins, by a line with this in it.")] = "",
 ) -> None:
     """Judge libvgpu.so by the time that tenants have of a simulated GPU, which knows what it gave to whom."""
     try:
@@ -46,12 +46,10 @@ def main(
             libraries = {"ours": lib("libvgpu.so")} | ({} if compare is None else {"compared": compare})
             limited = [Bench(program, timing, name, library) for name, library in libraries.items()]
             results = Results(noise=[noise()])
-            results.outcomes += _outcomes(
-                [*(all_scenarios() if full else scenarios()), *shares()], limited, quick, only
-            )
-            results.outcomes += _outcomes([*unlimited()], [native], quick, only)
-            if only is None:
-                _run_others(results, native, limited, quick=quick)
+            of_limiters = [*(all_scenarios() if full else scenarios()), *shares()]
+            for scenarios_of, benches in ((of_limiters, limited), ([*unlimited()], [native])):
+                results.outcomes += _outcomes(one_of_each(scenarios_of) if quick else scenarios_of, benches, only)
+            _run_others(results, native, limited, only, once=quick)
             results.noise.append(noise())
         show(results, Console(width=_WIDTH))
         if save_to is not None:
@@ -62,31 +60,33 @@ def main(
         raise SystemExit("\n".join(failures))
 
 
-def _outcomes(of_all: Sequence[Scenario], benches: Sequence[Bench], quick: bool, only: str | None) -> Iterator[Outcome]:
-    for scenario in one_of_each(of_all) if quick else of_all:
-        name = f"{scenario.group}, {scenario.name}"
-        if only is None or only in name:
-            for bench in benches:
-                _tell(bench, name)
+def _outcomes(chosen: Sequence[Scenario], benches: Sequence[Bench], only: str) -> Iterator[Outcome]:
+    for scenario in chosen:
+        for bench in benches:
+            if _begins(bench.name, f"{scenario.group}, {scenario.name}", only):
                 yield bench.outcome(scenario)
 
 
-def _run_others(results: Results, native: Bench, limited: Sequence[Bench], *, quick: bool) -> None:
+def _run_others(results: Results, native: Bench, limited: Sequence[Bench], only: str, *, once: bool) -> None:
     for bench in (native, *limited):
-        _tell(bench, "latency")
-        results.latencies += latencies(bench)
+        if _begins(bench.name, "latency", only):
+            results.latencies += latencies(bench)
     for bench in limited:
-        _tell(bench, "changes")
-        results.settled += settling(bench)
-        _tell(bench, "processor time")
-        results.processor += processor(bench, native)
-    _tell(native, "launches")
-    results.launches += launches([native, *limited], once=quick)
+        if _begins(bench.name, "changes", only):
+            results.settled += settling(bench)
+        if _begins(bench.name, "processor time", only):
+            results.processor += processor(bench, native)
+    if _begins("all", "launches", only):
+        results.launches += launches([native, *limited], once=once)
 
 
-def _tell(bench: Bench, what: str) -> None:
-    """Not a spinner, which would run beside what is measured."""
-    print(f"{bench.name}: {what}", file=sys.stderr, flush=True)
+def _begins(library: str, what: str, only: str) -> bool:
+    """Whether something is wanted; then it is told: not by a spinner, which would run beside what is measured."""
+    line = f"{library}: {what}"
+    wanted = only in line
+    if wanted:
+        print(line, file=sys.stderr, flush=True)
+    return wanted
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def deviations(results: Results) -> Figure | None:
             label=library,
         )
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="had less asked for, percentage points", ylim=(len(names) - 0.5, -0.5))
+    axes.set(xlabel="percentage points more than asked for", ylim=(len(names) - 0.5, -0.5))
     axes.legend(loc="lower right")
     return figure
 
@@ -89,11 +89,14 @@ def latency(results: Results) -> Figure | None:
     if not names:
         return None
     figure = Figure(figsize=(8, 3), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), sharey=True, squeeze=False)[0], names, strict=True):
+    figure.supylabel("part of the requests that took no longer", fontsize=9)
+    for axes, name in zip(
+        figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0], names, strict=True
+    ):
         for one in results.latencies:
             if one.name == name and one.failure is None:
                 axes.ecdf([ns / 1e6 for ns in one.requests], color=_COLOURS[one.library], label=one.library)
-        axes.set(title=name, xlabel="ms", xlim=(0, None))
+        axes.set(title=name, xlabel="ms", xlim=(0, None), ylim=(0, 1))
         axes.legend(loc="lower right")
     return figure
 

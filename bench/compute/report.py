@@ -23,8 +23,11 @@ def show(results: Results, console: Console) -> None:
         console.print(_outcomes(library, [one for one in results.outcomes if one.library == library]))
     if results.latencies:
         console.print(_latencies(results.latencies))
+    if results.settled:
         console.print(_settled(results.settled))
+    if results.launches:
         console.print(launches_table(results.launches, NATIVE))
+    if results.processor:
         console.print(_processor(results.processor))
     for when, noise in zip(("before", "after"), results.noise, strict=False):
         print(f"machine, {when}: {noise}")

@@ -61,7 +61,7 @@ def test_requests_launches_and_changes_are_timed(saved: Results) -> None:
 
 def test_another_library_is_judged_in_the_same_runs(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    done = bench("--save", path, "--compare", lib("libvgpu.so"), "--only", "limits, ")
+    done = bench("--save", path, "--compare", lib("libvgpu.so"), "--only", ": limits, ")
     assert done.returncode == 0, done.stderr
     assert [(one.library, one.name) for one in read(path).outcomes] == [("ours", "limit 95"), ("compared", "limit 95")]
     draw(read(path), tmp_path / "pictures")
