@@ -87,7 +87,9 @@ static void wait_for_turn(struct compute *compute, struct lane *lane, CUstream s
     }
     if (lane != NULL)
         lane_mark_here(&compute->lanes, lane, stream, is_undisturbed(compute));
-    wait_for_news(compute, clamp((int64_t)compute_wait(compute, now, 1), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
+    /* The thread tells when the turn has come, which is not as soon as there is any time left. */
+    int64_t wait = has_turn(compute, now) ? (int64_t)compute_wait(compute, now, 1) : LONGEST_WAIT_NS;
+    wait_for_news(compute, clamp(wait, SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
 }
 
 /* How much more would be launched while something of unknown cost runs, nobody could tell. */

@@ -67,6 +67,12 @@ class Launcher:
             assert self.process.poll() is None
             time.sleep(0.01)
 
+    def sleeps(self) -> int:
+        """How often its threads have gone to sleep."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        lines = [line for task in tasks for line in (task / "status").read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
     def threads(self) -> list[str]:
         """The names of its threads."""
         return [(task / "comm").read_text().strip() for task in Path(f"/proc/{self.process.pid}/task").iterdir()]
@@ -156,6 +162,16 @@ def test_two_shares_in_a_container_add_up(launchers: Launchers) -> None:
     grant(launchers.container, 20)
     grant(launchers.container, 30)
     assert 27 < launchers.start(MS).result().part < 53
+
+
+def test_who_waits_sleeps(launchers: Launchers) -> None:
+    """Who looks again and again whether its turn has come wakes up thousands of times a second."""
+    grant(launchers.container, 30)
+    launcher = launchers.start(MS, run_ms=10_000)
+    launcher.wait_until_served(0.2)
+    before, had = launcher.sleeps(), launcher.served_s()
+    launcher.wait_until_served(had + 0.3)
+    assert launcher.sleeps() - before < 4 * 300  # kernels
 
 
 @pytest.mark.parametrize("kernel_ns", [50_000, MS, 20 * MS])
