@@ -142,7 +142,7 @@ def test_an_older_driver_has_no_such_calls(tmp_path: Path, group: Path) -> None:
 def test_gpus_in_mig_mode_and_their_devices_have_no_limits(tmp_path: Path, group: Path) -> None:
     gpus = (*simulated_gpus(1, memory_bytes=16 * GIB, mig=("3g.8gb",)), *simulated_gpus(1, seed="whole"))
     machine = create_machine(tmp_path / "root", gpus, SimulatedDriver("615.71.09", "13.4"))
-    (divided,) = machine.usage()[0].mig or ()
+    divided = (machine.usage()[0].mig or [])[0]
     seen = nvml(
         machine,
         f"""
