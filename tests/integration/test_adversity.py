@@ -289,7 +289,7 @@ async def test_sweep_reads_the_folders_once_and_gives_up_at_once_without_an_api_
         )
         (folder / "share.json").write_bytes(msgspec.json.encode(identity))
     async with ApiServer() as api, KubeClient.from_url(api.url) as kube:
-        reports = StatusReports(kube, NAME, lambda share: ShareMemory(share, share.memory))
+        reports = StatusReports(kube, NAME, lambda share: ShareMemory(share, share.memory), lambda _: "")
         sweeper = Sweeper(kube, files, ClaimLocks(), reports, tmp_path / "lib")
         await api.__aexit__()
         await sweeper.sweep()

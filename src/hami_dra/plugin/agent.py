@@ -42,13 +42,15 @@ class Agent:
         self._files = ClaimFiles(ShareFolders(options.shares_dir), SpecFiles(options.cdi_dir))
         self._watch = NodeWatch(options, install_files(options))
         self._events = ClaimEvents(kube, options.node_name)
-        self._reports = StatusReports(kube, options.node_name, lambda share: self._guard.of(share))
+        self._node_events = NodeEvents(kube, options.node_name)
+        self._health = GpuHealth(options.driver_root, self._node_events)
+        self._reports = StatusReports(
+            kube, options.node_name, lambda share: self._guard.of(share), self._health.ailment
+        )
         evictor = Evictor(kube) if options.on_overuse == "evict" else None
         news = MemoryNews(kube, self._files.folders, self._reports, self._events, evictor)
         self._guard = MemoryGuard(options.driver_root, self._files.folders, news)
-        self._node_events = NodeEvents(kube, options.node_name)
-        self._health = GpuHealth(options.driver_root, self._node_events)
-        self._health_news = HealthNews(kube, self._files.folders, self._events, self._health.ailment)
+        self._health_news = HealthNews(kube, self._files.folders, self._reports, self._events, self._health.ailment)
         self._succession = Succession(options.plugin_dir)
         self._publication = Publication(kube, options.node_name, self._succession, self._node_events, self._is_in_use)
         locks = ClaimLocks(options.plugin_dir)

@@ -12,6 +12,7 @@ from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.shares import Share, ShareFolders
 
 from .events import ClaimEvents
+from .status_reports import StatusReports
 
 _log = logging.getLogger(__name__)
 
@@ -19,13 +20,22 @@ _RETRY_SECONDS = 5
 
 
 class HealthNews:
-    """`ailment` is why a GPU, by UUID, is not usable now, and empty while it is. News are told once, in Events."""
+    """`ailment` is why a GPU, by UUID, is not usable now, and empty while it is.
+
+    News are told once, in Events; the claim's status says how it is at present.
+    """
 
     def __init__(
-        self, kube: KubeClient, folders: ShareFolders, events: ClaimEvents, ailment: Callable[[str], str]
+        self,
+        kube: KubeClient,
+        folders: ShareFolders,
+        reports: StatusReports,
+        events: ClaimEvents,
+        ailment: Callable[[str], str],
     ) -> None:
         self._kube = kube
         self._folders = folders
+        self._reports = reports
         self._events = events
         self._ailment = ailment
         self._told: dict[tuple[str, str], str] = {}
@@ -72,6 +82,7 @@ class HealthNews:
         self._told[key] = ailment
         if claim.metadata.uid != ref.uid:
             return
+        self._reports.prepared(claim, [share for share in self._folders.shares() if share.claim_uid == ref.uid])
         if ailment:
             advice = "delete the pods that use the claim, then they are given another GPU"
             self._events.tell(ref, claim, "GpuUnusable", f"GPU {uuid}: {ailment}; {advice}")

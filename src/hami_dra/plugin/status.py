@@ -26,19 +26,23 @@ def device_statuses(
     before: Sequence[AllocatedDeviceStatus],
     now: datetime,
     memory_of: Callable[[Share], ShareMemory],
+    ailment_of: Callable[[str], str],
 ) -> tuple[AllocatedDeviceStatus, ...]:
     """What to say of prepared shares. What was said `before` and is still so stays, with the time since when.
 
-    `memory_of` knows how it stands with the memory of a share.
+    `memory_of` knows how it stands with the memory of a share, `ailment_of` why a GPU (by UUID) is not usable.
     """
     said = {(each.driver, each.pool, each.device, each.share_id): each for each in before}
-    statuses = (_status(share, now, memory_of(share)) for share in shares)
+    statuses = (_status(share, now, memory_of(share), ailment_of(share.gpu_uuid)) for share in shares)
     return tuple(_same_since(said.get((each.driver, each.pool, each.device, each.share_id)), each) for each in statuses)
 
 
-def _status(share: Share, now: datetime, memory: ShareMemory) -> AllocatedDeviceStatus:
+def _status(share: Share, now: datetime, memory: ShareMemory, ailment: str) -> AllocatedDeviceStatus:
     since = now.replace(microsecond=0)  # the API server keeps seconds
-    conditions = [Condition("Ready", "True", "Prepared", _in_words(share), since)]
+    ready = Condition("Ready", "True", "Prepared", _in_words(share), since)
+    if ailment:
+        ready = Condition("Ready", "False", "GpuUnusable", f"{_in_words(share)}, but {ailment}", since)
+    conditions = [ready]
     if share.access == "limited":
         status: Literal["True", "False"] = "True" if memory.is_held else "False"
         conditions.append(Condition("MemoryLimited", status, memory.reason, memory.message, since))

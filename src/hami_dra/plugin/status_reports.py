@@ -35,9 +35,16 @@ _LONGEST_FIELD_MANAGER = 128
 class StatusReports:
     """What is wanted last of a claim is what counts. A write that fails is logged, and tried again until it is done."""
 
-    def __init__(self, kube: KubeClient, node_name: str, memory_of: Callable[[Share], ShareMemory]) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        node_name: str,
+        memory_of: Callable[[Share], ShareMemory],
+        ailment_of: Callable[[str], str],
+    ) -> None:
         self._kube = kube
         self._memory_of = memory_of
+        self._ailment_of = ailment_of
         # A manager takes back only what it wrote, so a node that is late leaves alone what the claim's next one wrote.
         self._field_manager = f"{DRIVER_NAME}/{node_name}"[:_LONGEST_FIELD_MANAGER]
         self._wanted: dict[str, ResourceClaim] = {}
@@ -47,7 +54,7 @@ class StatusReports:
 
     def prepared(self, claim: ResourceClaim, shares: Iterable[Share]) -> None:
         """Have the claim say what these shares are, unless `claim`, as it was just read, says so already."""
-        devices = device_statuses(shares, claim.status.devices, datetime.now(UTC), self._memory_of)
+        devices = device_statuses(shares, claim.status.devices, datetime.now(UTC), self._memory_of, self._ailment_of)
         if claim.metadata.uid in self._wanted or any(each not in claim.status.devices for each in devices):
             self._want(claim.metadata, ResourceClaimStatus(devices=devices))
 

@@ -153,6 +153,7 @@ async def test_claims_on_a_gpu_and_their_pods_are_told_when_it_falls_ill_and_whe
         "delete the pods that use the claim, then they are given another GPU"
     )
     assert about(node, "GpuUnusable") == [("Pod", "user", message), ("ResourceClaim", "ill", message)]
+    await until(lambda: readiness(node, claim) == ["GpuUnusable", "GpuUnusable", "Prepared"], "the claim's status")
     await node.kill()
     await node.start()
     await tainted(node, [], [(f"{DRIVER}/unusable", "NoSchedule", "row-remap-failed")])
@@ -162,6 +163,7 @@ async def test_claims_on_a_gpu_and_their_pods_are_told_when_it_falls_ill_and_whe
     await until(lambda: len(about(node, "GpuHealthy")) == 2, "Events on the recovery")
     assert {(kind, name) for kind, name, _ in about(node, "GpuHealthy")} == {("Pod", "user"), ("ResourceClaim", "ill")}
     assert len(about(node, "GpuUnusable")) == 4
+    await until(lambda: readiness(node, claim) == ["Prepared"] * 3, "the claim's status")
 
 
 async def test_claims_are_told_when_the_api_server_answers_again(node: Node) -> None:
@@ -188,3 +190,9 @@ def reserve(node: Node, claim: ClaimRef, pod: str) -> None:
     found = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
     found["status"]["reservedFor"] = [{"resource": "pods", "name": pod, "uid": "7c0ffee0-0000-4000-8000-000000000001"}]
     node.api.store.replace(RESOURCE_CLAIM, claim.namespace, claim.name, found)
+
+
+def readiness(node: Node, claim: ClaimRef) -> list[str]:
+    """Why each share of a claim is ready or not."""
+    devices = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)["status"].get("devices", [])
+    return sorted(each["reason"] for device in devices for each in device["conditions"] if each["type"] == "Ready")
