@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hami_dra.gpu import BaseEditsError, Gpu, NvidiaCtk, find_base_edits
+from hami_dra.nvml.gpu import MigPart
 
 GPUS = [Gpu(uuid=f"GPU-{letter}", minor=minor, memory_bytes=2**34) for minor, letter in enumerate("ab")]
 HOOK = {
@@ -70,6 +71,17 @@ def test_nvidias_own_limits_hook_is_left_out_and_all_else_passes_through(tmp_pat
 def test_gpu_without_a_device_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "nvidia.json").write_bytes(msgspec.json.encode(spec(device("GPU-b", "/dev/nvidia1"))))
     assert list(find(tmp_path).by_gpu) == ["GPU-b"]
+
+
+def test_mig_device_is_found_by_its_uuid_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    named = device("MIG-a", "/dev/nvidia0", "/dev/nvidia-caps/nvidia-cap12", "/dev/nvidia-caps/nvidia-cap13")
+    own = spec(device("0:0", "/dev/nvidia0", "/dev/nvidia-caps/nvidia-cap30"), named, device("1", "/dev/nvidia0"))
+    (tmp_path / "nvidia.json").write_bytes(msgspec.json.encode(own))
+    parts = [Gpu(f"MIG-{x}", 0, 2**30, MigPart("GPU-a", n, 0)) for n, x in enumerate("ab")]
+    root = Path("/driver-root")
+    found = asyncio.run(find_base_edits(parts, None, driver_root=root, host_driver_root=root, cdi_dirs=[tmp_path]))
+    assert found.by_gpu == {"MIG-a": named["containerEdits"]}
+    assert "MIG device MIG-b (/dev/nvidia0) has no CDI device and is left out" in caplog.text
 
 
 def test_nothing_to_go_by_says_what_to_install(tmp_path: Path) -> None:

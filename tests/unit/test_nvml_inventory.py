@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from hami_dra.gpu import Gpu
+from hami_dra.nvml.gpu import MigPart
 from hami_dra.sim import MODELS, Machine, create_machine, simulated_gpus
 
 # Prints the inventory of a driver root, read while some of NVML's functions fail as they do on GPUs that lack them.
@@ -82,3 +83,36 @@ def test_gpu_without_identity_is_left_out_with_a_word(machine: Machine) -> None:
     gpus, log = inventory(machine, "nvmlDeviceGetMinorNumber")
     assert gpus == []
     assert "GPU 0 of NVML is left out" in log
+
+
+@pytest.fixture(scope="module")
+def divided(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A GPU with two MIG devices, and one in MIG mode without any."""
+    gpus = simulated_gpus(1, mig=["1g.5gb", "3g.20gb"]) + simulated_gpus(1, seed="empty", mig=[])
+    return create_machine(tmp_path_factory.mktemp("divided"), gpus)
+
+
+def test_a_gpu_in_mig_mode_is_its_mig_devices(divided: Machine) -> None:
+    gpus, log = inventory(divided)
+    parent, empty = (gpu.uuid for gpu in divided.gpus)
+    assert [(gpu.minor, gpu.memory_bytes, gpu.mig) for gpu in gpus] == [
+        (0, 20 * 2**30, MigPart(parent, 1, 0, "3g.20gb")),
+        (0, 5 * 2**30, MigPart(parent, 7, 0, "1g.5gb")),
+    ]
+    assert [gpu.uuid for gpu in gpus] == [device.uuid for device in divided.usage()[0].mig or ()]
+    assert {gpu.limit_obstacle for gpu in gpus} == {"the driver has memory limits for GPUs only, not for MIG devices"}
+    assert {(gpu.name, gpu.architecture, gpu.pci_address) for gpu in gpus} == {
+        ("NVIDIA A100-SXM4-40GB", "Ampere", "0000:01:00.0")
+    }
+    assert f"GPU {empty} is in MIG mode and has no MIG devices" in log
+
+
+def test_mig_device_without_the_optional_is_listed_without_it(divided: Machine) -> None:
+    gpus, _ = inventory(divided, "nvmlDeviceGetName")
+    assert [gpu.mig and gpu.mig.profile for gpu in gpus] == [None, None]
+
+
+def test_mig_device_that_cannot_be_read_is_left_out_with_a_word(divided: Machine) -> None:
+    gpus, log = inventory(divided, "nvmlDeviceGetGpuInstanceId")
+    assert gpus == []
+    assert log.count("a MIG device of GPU") == 2

@@ -1,12 +1,14 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hami_dra.gpu import Gpu
-from hami_dra.kube import DeviceAttribute, Quantity
+from hami_dra.kube import DeviceAttribute, DeviceTaint, Quantity
 from hami_dra.local.capacity import Unfit, consumption
+from hami_dra.nvml.gpu import MigPart
 from hami_dra.plugin.slices import device_name, devices
 
 MIB = 2**20
@@ -23,6 +25,12 @@ GPU = Gpu(
     pci_address="0000:3b:00.0",
     pcie_root="pci0000:3a",
     numa_node=0,
+)
+PART = replace(
+    GPU,
+    uuid="MIG-8f0f6b1e-0000-4000-8000-000000000002",
+    memory_bytes=5 * 2**30 + 1,
+    mig=MigPart(GPU.uuid, 7, 0, "1g.5gb+me"),
 )
 BARE = Gpu(uuid="GPU-0", minor=0, memory_bytes=2**30)
 
@@ -47,6 +55,35 @@ def test_device_has_the_names_that_classes_and_claims_ask_for() -> None:
         "resource.kubernetes.io/numaNode": DeviceAttribute(int_=0),
         "resource.kubernetes.io/pcieRoot": DeviceAttribute(string="pci0000:3a"),
     }
+
+
+def test_mig_device_has_its_own_type_and_names_its_gpu() -> None:
+    (device,) = devices([PART])
+    (gpu,) = devices([GPU])
+    own = {
+        "type": DeviceAttribute(string="hami-mig"),
+        "uuid": DeviceAttribute(string=PART.uuid),
+        "parentUUID": DeviceAttribute(string=GPU.uuid),
+        "profile": DeviceAttribute(string="1g.5gb+me"),
+    }
+    assert device.attributes == {**gpu.attributes, **own}
+    assert device.name == "hami-gpu-1-mig-1g5gbme-7-0"
+    assert (device.capacity["cores"].value, device.capacity["memory"].value) == (100, 5 * 2**30)
+
+
+def test_mig_device_without_a_known_profile_has_a_name_too() -> None:
+    assert device_name(replace(PART, mig=MigPart(GPU.uuid, 3, 0))) == "hami-gpu-1-mig-3-0"
+
+
+def test_mig_devices_come_in_their_gpus_place_with_its_taints() -> None:
+    later = replace(PART, uuid="MIG-2", mig=MigPart(GPU.uuid, 11, 0))
+    taint = DeviceTaint("unusable", "NoSchedule")
+    found = devices([later, BARE, PART], taints={GPU.uuid: [taint]})
+    assert [(each.attributes["uuid"].string, each.taints) for each in found] == [
+        (BARE.uuid, ()),
+        (PART.uuid, (taint,)),
+        (later.uuid, (taint,)),
+    ]
 
 
 def test_gpu_that_tells_nothing_more_is_published_without_it() -> None:

@@ -30,7 +30,8 @@ class BaseEditsError(Exception):
 class BaseEdits:
     """What makes GPUs visible in a container, in CDI's own form: `common` for any of them, and for each by UUID.
 
-    `version` is the CDI version that the edits need. `by_gpu` is in the order of minor numbers, as containers count.
+    `version` is the CDI version that the edits need. `by_gpu` has GPUs and MIG devices in the order of
+    minor numbers, as containers count.
     """
 
     version: str
@@ -68,17 +69,24 @@ async def find_base_edits(
 def pick(spec: CdiSpec, gpus: Sequence[Gpu]) -> BaseEdits:
     """Take the edits of `gpus` out of a spec; a GPU that it does not know is left out, with a line in the log."""
     by_gpu = {}
-    for gpu in sorted(gpus, key=lambda gpu: gpu.minor):
+    for gpu in sorted(gpus, key=lambda gpu: gpu.place):
         device = next((device for device in spec.devices if _is_of(device, gpu)), None)
         if device:
             by_gpu[gpu.uuid] = _without_unwanted_hook(device.container_edits)
         else:
-            _log.warning("GPU %s (/dev/nvidia%d) has no CDI device and is left out", gpu.uuid, gpu.minor)
+            what = "MIG device" if gpu.mig else "GPU"
+            _log.warning("%s %s (/dev/nvidia%d) has no CDI device and is left out", what, gpu.uuid, gpu.minor)
     return BaseEdits(spec.cdi_version, _without_unwanted_hook(spec.container_edits), by_gpu)
 
 
 def _is_of(device: CdiDevice, gpu: Gpu) -> bool:
-    """Whether a CDI device is this GPU, whole and alone. Its name may be the UUID, or an index, which changes."""
+    """Whether a CDI device is this GPU, whole and alone, or this MIG device.
+
+    Its name may be the UUID, or an index, which changes. A GPU is known by its device node, but of MIG devices only the
+    kernel knows which capabilities are whose.
+    """
+    if gpu.mig:
+        return device.name == gpu.uuid
     paths = {str(node.get("path")) for node in device.container_edits.get("deviceNodes", ())}
     minors = {int(match[1]) for match in map(_GPU_NODE.fullmatch, paths) if match}
     is_mig = any(path.startswith(_MIG_NODES) for path in paths)

@@ -20,7 +20,8 @@ def traces(driver_root: Path, specs: Iterable[Path], kernel: Path = _KERNEL) -> 
 
 
 def _of_gpus(driver_root: Path, kernel: Path) -> Iterator[Trace]:
-    for folder, pattern in ((driver_root / "dev", "nvidia*"), (kernel / "gpus", "*")):
+    nodes = driver_root / "dev"
+    for folder, pattern in ((nodes, "nvidia*"), (nodes / "nvidia-caps", "*"), (kernel / "gpus", "*")):
         for path in folder.glob(pattern):
             yield str(path), ""
 

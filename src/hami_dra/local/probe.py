@@ -8,6 +8,7 @@ import ctypes
 import json
 import sys
 from typing import Any
+from uuid import UUID
 
 MIB = 1024 * 1024
 
@@ -40,14 +41,18 @@ class Driver:
         return count.value
 
     def enter(self, ordinal: int) -> str:
-        """Make the GPU's primary context current; return the GPU's UUID as NVML writes it."""
-        device, context, raw = ctypes.c_int(), ctypes.c_void_p(), (ctypes.c_ubyte * 16)()
+        """Make the primary context of a GPU or MIG device current; return its UUID as NVML writes it."""
+        device, context = ctypes.c_int(), ctypes.c_void_p()
         self._call("cuDeviceGet", ctypes.byref(device), ordinal)
-        self._call("cuDeviceGetUuid_v2", raw, device)
+        uuid, whole = (self._uuid(function, device) for function in ("cuDeviceGetUuid_v2", "cuDeviceGetUuid"))
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
         self._call("cuCtxSetCurrent", context)
-        digits = bytes(raw).hex()
-        return "GPU-" + "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return f"GPU-{uuid}" if uuid == whole else f"MIG-{uuid}"
+
+    def _uuid(self, function: str, device: ctypes.c_int) -> UUID:
+        raw = (ctypes.c_ubyte * 16)()
+        self._call(function, raw, device)
+        return UUID(bytes=bytes(raw))
 
     def memory(self) -> tuple[int, int]:
         """Return the current GPU's free and total memory in bytes."""

@@ -4,7 +4,7 @@ import ctypes
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ import pynvml
 
 from .driver import NvmlUnavailableError
 from .library import nvml
+from .mig import mig_devices, profile_of
 from .reading import Reading
 
 _T = TypeVar("_T")
@@ -97,7 +98,15 @@ def _read(uuid: str, handle: Any) -> Reading:
         remap_pending=None if pending is None else bool(pending),
         remap_failed=None if failed is None else bool(failed),
         recovery_action=_recovery_action(handle),
+        parts=tuple(_parts(handle)),
     )
+
+
+def _parts(handle: Any) -> Iterator[tuple[str, str | None]]:
+    for device in mig_devices(handle):
+        uuid = _optional(pynvml.nvmlDeviceGetUUID, device)
+        if uuid:
+            yield uuid, profile_of(_optional(pynvml.nvmlDeviceGetName, device) or "")
 
 
 def _recovery_action(handle: Any) -> int | None:

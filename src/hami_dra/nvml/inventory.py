@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import pynvml
 
 from .driver import NvmlUnavailableError
-from .gpu import Gpu
+from .gpu import Gpu, MigPart
 from .library import nvml
 from .memory_limits import limit_obstacle
+from .mig import is_divided, mig_devices, profile_of
 from .pci import kernel_address, numa_node, pcie_root
 
 _T = TypeVar("_T")
 
 _EXIT_UNAVAILABLE = 1
+_NO_LIMITS_FOR_PARTS = "the driver has memory limits for GPUs only, not for MIG devices"  # by NVIDIA's documentation
 
 _BRANDS = {
     pynvml.NVML_BRAND_QUADRO: "Quadro",
@@ -48,25 +50,53 @@ _ARCHITECTURES = {
 def read_inventory(driver_root: Path) -> tuple[Gpu, ...]:
     """The GPUs that the driver below `driver_root` manages, by minor number. Raises NvmlUnavailableError.
 
-    One whose identity or memory cannot be read is left out, with a line on standard error.
+    In place of a GPU in MIG mode it has its MIG devices. What has no identity or memory that can be read is left out,
+    with a line on standard error.
     """
     with nvml(driver_root):
-        gpus = [_read_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    return tuple(sorted((gpu for gpu in gpus if gpu), key=lambda gpu: gpu.minor))
+        gpus = [gpu for index in range(pynvml.nvmlDeviceGetCount()) for gpu in _read(index)]
+    return tuple(sorted(gpus, key=lambda gpu: gpu.place))
 
 
-def _read_gpu(index: int) -> Gpu | None:
+def _read(index: int) -> list[Gpu]:
+    """The GPU of an index, or what it is divided in."""
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        return Gpu(
-            uuid=pynvml.nvmlDeviceGetUUID(handle),
-            minor=pynvml.nvmlDeviceGetMinorNumber(handle),
-            memory_bytes=pynvml.nvmlDeviceGetMemoryInfo(handle).total,
-            **_description(handle),
-        )
+        uuid = pynvml.nvmlDeviceGetUUID(handle)
+        minor = pynvml.nvmlDeviceGetMinorNumber(handle)
+        if is_divided(handle):
+            return _read_parts(handle, uuid, minor)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total
+        return [Gpu(uuid, minor, memory, limit_obstacle=limit_obstacle(handle), **_description(handle))]
     except pynvml.NVMLError as error:
         print(f"GPU {index} of NVML is left out, its identity or memory cannot be read: {error}", file=sys.stderr)
-        return None
+        return []
+
+
+def _read_parts(gpu: object, uuid: str, minor: int) -> list[Gpu]:
+    """The MIG devices of a GPU."""
+    description = _description(gpu)
+    parts = []
+    for device in mig_devices(gpu):
+        try:
+            parts.append(_read_part(device, uuid, minor, description))
+        except pynvml.NVMLError as error:
+            print(f"a MIG device of GPU {uuid} is left out, it cannot be read: {error}", file=sys.stderr)
+    if not parts:
+        print(f"GPU {uuid} is in MIG mode and has no MIG devices: `nvidia-smi mig` makes some", file=sys.stderr)
+    return parts
+
+
+def _read_part(device: object, parent_uuid: str, minor: int, description: dict[str, Any]) -> Gpu:
+    part = MigPart(
+        parent_uuid,
+        pynvml.nvmlDeviceGetGpuInstanceId(device),
+        pynvml.nvmlDeviceGetComputeInstanceId(device),
+        profile_of(_optional(pynvml.nvmlDeviceGetName, device) or ""),
+    )
+    uuid = pynvml.nvmlDeviceGetUUID(device)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(device).total
+    return Gpu(uuid, minor, memory, part, limit_obstacle=_NO_LIMITS_FOR_PARTS, **description)
 
 
 def _description(handle: object) -> dict[str, Any]:
@@ -75,10 +105,7 @@ def _description(handle: object) -> dict[str, Any]:
     address = kernel_address(pci_info.busId) if pci_info else None
     capability = _optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
     cuda_version = _optional(pynvml.nvmlSystemGetCudaDriverVersion)
-    mig_mode, _ = _optional(pynvml.nvmlDeviceGetMigMode, handle) or (None, None)
     return {
-        "mig_enabled": mig_mode == pynvml.NVML_DEVICE_MIG_ENABLE,
-        "limit_obstacle": limit_obstacle(handle),
         "name": _optional(pynvml.nvmlDeviceGetName, handle),
         "brand": _BRANDS.get(_optional(pynvml.nvmlDeviceGetBrand, handle)),
         "architecture": _ARCHITECTURES.get(_optional(pynvml.nvmlDeviceGetArchitecture, handle)),

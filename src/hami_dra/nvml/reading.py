@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Reading:
     """What NVML tells of one GPU; None where that does not know.
 
-    `uncorrected_errors` are those of ECC since the driver was loaded, `xids` those since the reading before.
+    `uncorrected_errors` are those of ECC since the driver was loaded, `xids` those since the reading before. `parts`
+    are the MIG devices in which it is divided, each by its UUID and its profile.
     """
 
     uuid: str
@@ -16,4 +17,5 @@ class Reading:
     remap_pending: bool | None = None
     remap_failed: bool | None = None
     recovery_action: int | None = None
+    parts: tuple[tuple[str, str | None], ...] = ()
     xids: tuple[int, ...] = ()

@@ -70,7 +70,7 @@ class Agent:
         async with self._endpoint(), asyncio.TaskGroup() as tasks:
             # Endpoint and health come first: GPUs that wake, or never answer, take longer than the kubelet waits for a
             # sign of life, and what ails them is known the sooner.
-            jobs = [tasks.create_task(self._health.run(self._offer, self._watch.arrived))]
+            jobs = [tasks.create_task(self._health.run(self._offer, self._watch))]
             await self._watch.look()
             self._succession.join()
             async with self._plugin:

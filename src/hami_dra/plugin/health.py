@@ -13,6 +13,7 @@ from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
 
 from .node import GpuNode
 from .node_events import NodeEvents
+from .node_watch import NodeWatch
 from .slices import device_name
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class GpuHealth:
         self._events = events
         self._diagnosis = Diagnosis()
         self._followed: set[tuple[str, str | None]] = set()
+        self._whole: dict[str, str] = {}  # the GPU of each MIG device that there was, and of each GPU
         self._noticed: set[tuple[str, str]] = set()
         self._restart = asyncio.Event()
         self._changed = asyncio.Condition()
@@ -52,7 +54,8 @@ class GpuHealth:
 
         What an XID told of the GPUs ends with the driver that told it.
         """
-        before, self._followed = self._followed, {(gpu.uuid, gpu.driver_version) for gpu in node.gpus.values()}
+        self._whole |= {gpu.uuid: gpu.whole_uuid for gpu in node.gpus.values()}
+        before, self._followed = self._followed, {(gpu.whole_uuid, gpu.driver_version) for gpu in node.gpus.values()}
         if not before or before == self._followed:
             return
         if {version for _, version in before} != {version for _, version in self._followed}:
@@ -60,11 +63,11 @@ class GpuHealth:
             self._noticed.clear()
         self._restart.set()
 
-    async def run(self, changed: Callable[[], None], arrived: Callable[[str], None]) -> None:
-        """Watch until cancelled; tell when something has changed, and of each GPU that comes to be reached, by UUID."""
+    async def run(self, changed: Callable[[], None], watch: NodeWatch) -> None:
+        """Watch until cancelled; tell when something has changed, and `watch` what it cannot see."""
         while True:
             self._restart.clear()
-            watching = asyncio.create_task(self._watch(changed, arrived))
+            watching = asyncio.create_task(self._watch(changed, watch))
             restarting = asyncio.create_task(self._restart.wait())
             try:
                 await asyncio.wait((watching, restarting), return_when=asyncio.FIRST_COMPLETED)
@@ -75,7 +78,7 @@ class GpuHealth:
             if not watching.cancelled():
                 watching.result()
 
-    async def _watch(self, changed: Callable[[], None], arrived: Callable[[str], None]) -> None:
+    async def _watch(self, changed: Callable[[], None], watch: NodeWatch) -> None:
         """Take in readings until NVML fails; then wait a little."""
         reached: set[str] | None = None
         try:
@@ -87,7 +90,10 @@ class GpuHealth:
                         self._notice(uuid, finding)
                     now = self._reached()
                     for uuid in now - reached if reached is not None else ():
-                        arrived(uuid)
+                        watch.arrived(uuid)
+                    for reading in readings:
+                        if not reading.is_lost:
+                            watch.divided(reading.uuid, reading.parts)
                     reached = now
         except (HealthUnknownError, OSError) as error:
             if not self.unknown:
@@ -144,7 +150,7 @@ class GpuHealth:
         return [self._health(node.name, gpu) for gpu in node.gpus.values()]
 
     def _health(self, pool: str, gpu: Gpu) -> DeviceHealth:
-        status, message = self.status(gpu.uuid)
+        status, message = self.status(gpu)
         return DeviceHealth(
             pool=pool,
             device=device_name(gpu),
@@ -155,12 +161,13 @@ class GpuHealth:
         )
 
     def ailment(self, uuid: str) -> str:
-        """Why a GPU is not usable; empty where it is, or nothing is known."""
-        return "; ".join(finding.what for finding in self.findings.get(uuid, ()) if not finding.is_usable)
+        """Why a GPU or MIG device is not usable; empty where it is, or nothing is known."""
+        findings = self.findings.get(self._whole.get(uuid, uuid), ())
+        return "; ".join(finding.what for finding in findings if not finding.is_usable)
 
-    def status(self, uuid: str) -> tuple[HealthStatus, str]:
-        """How a GPU is, and what to say of it."""
-        findings = self.findings.get(uuid)
+    def status(self, gpu: Gpu) -> tuple[HealthStatus, str]:
+        """How a GPU is, and what to say of it; a MIG device is as its GPU is."""
+        findings = self.findings.get(gpu.whole_uuid)
         message = "; ".join(f"{finding.what}; {finding.advice}" for finding in findings or ())
         if findings and not findings[0].is_usable:
             return HealthStatus.UNHEALTHY, message

@@ -91,7 +91,7 @@ class GpuCollector(Collector):
             "hami_dra_gpu_healthy", "1 where the GPU can be used, else 0.", labels=("gpu_uuid", "device")
         )
         for gpu in self._gpus():
-            status, _ = self._health.status(gpu.uuid)
+            status, _ = self._health.status(gpu)
             if status is not HealthStatus.UNKNOWN:
                 healthy.add_metric((gpu.uuid, device_name(gpu)), float(status is HealthStatus.HEALTHY))
         return (healthy,)

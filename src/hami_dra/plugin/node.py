@@ -1,7 +1,7 @@
 """What this node has to offer: its GPUs, what makes them visible in containers, and the installed library."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from .install import install
 from .options import Options
 from .slices import device_name
 
-_log = logging.getLogger(__name__)
-
 PRELOAD = Path(__file__).parent / "ld.so.preload"
 _ADMINISTRATORS_CDI_DIR = Path("/etc/cdi")
 _NO_BASE_EDITS = BaseEdits(version="0.3.0", common={}, by_gpu={})
@@ -27,7 +25,7 @@ class NothingToShareError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GpuNode:
-    """This node: its GPUs by the name of their device, and what the CDI specs of all claims have in common."""
+    """This node: its GPUs and MIG devices by their devices' names, and what the CDI specs of all claims have in common."""
 
     name: str
     gpus: Mapping[str, Gpu]
@@ -57,7 +55,7 @@ async def read_node(options: Options, installed: Path) -> GpuNode:
     """
     program, hook = options.nvidia_ctk, options.nvidia_cdi_hook
     nvidia_ctk = NvidiaCtk(program, installed / hook.name) if program and hook else None
-    gpus = [_as_wanted(gpu, options) for gpu in _offered(await ask_inventory(options.driver_root))]
+    gpus = [_as_wanted(gpu, options) for gpu in await ask_inventory(options.driver_root)]
     base = await find_base_edits(
         gpus,
         nvidia_ctk,
@@ -69,13 +67,6 @@ async def read_node(options: Options, installed: Path) -> GpuNode:
     if not visible:
         raise NothingToShareError("NVML lists no GPU on this node that can be shared, or none that has a CDI device")
     return GpuNode(options.node_name, visible, _edits(base, installed, options))
-
-
-def _offered(gpus: Sequence[Gpu]) -> list[Gpu]:
-    for gpu in gpus:
-        if gpu.mig_enabled:
-            _log.warning("GPU %s is in MIG mode and is not offered: its memory can only be had by instance", gpu.uuid)
-    return [gpu for gpu in gpus if not gpu.mig_enabled]
 
 
 def _as_wanted(gpu: Gpu, options: Options) -> Gpu:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Never
 
@@ -19,6 +19,9 @@ _LOOK_SECONDS = 1
 _ASK_AGAIN_SECONDS = 30
 """After an answer that left the node without GPUs, though nothing has changed since that could be seen."""
 
+MigDevice = tuple[str, str | None]
+"""By its UUID and its profile: in one place of a GPU there may come another."""
+
 
 class NodeWatch:
     """`node` is what this node has to offer at present; it never has to be waited for."""
@@ -29,15 +32,18 @@ class NodeWatch:
         self._traces: frozenset[object] | None = None
         self._asked = 0.0
         self._problem = ""
+        self._divisions: dict[str, frozenset[MigDevice]] = {}
+        self._divisions_asked_about: dict[str, frozenset[MigDevice]] = {}
         self.node = empty_node(options, installed)
 
     async def look(self) -> None:
         """Ask NVML and nvidia-ctk, unless nothing has changed since; without an answer the node has no GPUs."""
         found = await asyncio.to_thread(self._look_for_traces)
         is_due = bool(self._problem) and time.monotonic() - self._asked > _ASK_AGAIN_SECONDS
-        if found == self._traces and not is_due:
+        if found == self._traces and not is_due and not self._is_divided_anew():
             return
         self._traces, self._asked = found, time.monotonic()
+        self._divisions_asked_about = dict(self._divisions)
         try:
             self.node = await read_node(self._options, self._installed)
             self._problem = ""
@@ -49,8 +55,22 @@ class NodeWatch:
 
     def arrived(self, uuid: str) -> None:
         """Ask again where this GPU, which answers now, did not answer before: that leaves no trace."""
-        if all(gpu.uuid != uuid for gpu in self.node.gpus.values()):
+        if all(gpu.whole_uuid != uuid for gpu in self.node.gpus.values()):
             self._traces = None
+
+    def divided(self, uuid: str, parts: Iterable[MigDevice]) -> None:
+        """Ask again where this GPU is divided in other MIG devices than were found."""
+        self._divisions[uuid] = frozenset(parts)
+
+    def _is_divided_anew(self) -> bool:
+        """Once for each division: of what was found then, some may have been left out."""
+        if self._divisions == self._divisions_asked_about:
+            return False
+        known: dict[str, set[MigDevice]] = {}
+        for gpu in self.node.gpus.values():
+            if gpu.mig:
+                known.setdefault(gpu.whole_uuid, set()).add((gpu.uuid, gpu.mig.profile))
+        return any(parts != known.get(uuid, set()) for uuid, parts in self._divisions.items())
 
     async def run(self, changed: Callable[[GpuNode], None]) -> Never:
         """Look in intervals until cancelled, and tell what has changed."""

@@ -22,8 +22,15 @@ _LONGEST_STRING = 64
 
 
 def device_name(gpu: Gpu) -> str:
-    """The name of a GPU's device in its pool."""
-    return f"hami-gpu-{gpu.minor}"
+    """The name of the device that a GPU or MIG device is in its pool.
+
+    A MIG device's has its profile, so that it is never taken for another that is made in the same place.
+    """
+    if gpu.mig is None:
+        return f"hami-gpu-{gpu.minor}"
+    profile = "".join(re.findall("[a-z0-9]", (gpu.mig.profile or "").lower()))
+    parts = ("hami-gpu", gpu.minor, "mig", profile, gpu.mig.gpu_instance, gpu.mig.compute_instance)
+    return "-".join(str(part) for part in parts if part != "")
 
 
 def offered_memory(gpu: Gpu) -> int:
@@ -39,9 +46,10 @@ def devices(
     """The devices to publish, in the order of minor numbers: another order would be a change to the scheduler.
 
     `tenants` is how many shares of a GPU there may be at a time, any number where None; `taints` are those of GPUs by
-    their UUID.
+    their UUID, which their MIG devices have too.
     """
-    return tuple(_device(gpu, tenants, taints.get(gpu.uuid, ())) for gpu in sorted(gpus, key=lambda gpu: gpu.minor))
+    in_order = sorted(gpus, key=lambda gpu: gpu.place)
+    return tuple(_device(gpu, tenants, taints.get(gpu.whole_uuid, ())) for gpu in in_order)
 
 
 def _device(gpu: Gpu, tenants: int | None, taints: Sequence[DeviceTaint]) -> Device:
@@ -59,10 +67,12 @@ def _device(gpu: Gpu, tenants: int | None, taints: Sequence[DeviceTaint]) -> Dev
 
 
 def attributes(gpu: Gpu) -> dict[str, DeviceAttribute]:
-    """What is known of a GPU, by the names that are published."""
+    """What is known of a GPU or MIG device, by the names that are published."""
     found = {
-        "type": _string("hami-gpu"),
+        "type": _string("hami-mig" if gpu.mig else "hami-gpu"),
         "uuid": _string(gpu.uuid),
+        "parentUUID": _string(gpu.mig.parent_uuid if gpu.mig else None),
+        "profile": _string(gpu.mig.profile if gpu.mig else None),
         "minor": DeviceAttribute(int_=gpu.minor),
         "productName": _string(gpu.name),
         "brand": _string(gpu.brand),

@@ -4,9 +4,12 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.local.runtime import local_environment
+from hami_dra.sim import Machine
+from hami_dra.sim.mig import capabilities, capability_node
 from tests.integration.test_plugin.node import DRIVER, Node
 
 TAKE_ALL = """
@@ -58,7 +61,7 @@ class Container:
         self.errors = (await self._process.communicate(b""))[1].decode()
 
     def _visible(self) -> list[str]:
-        """The GPUs whose device nodes it has: what a container runtime would make true."""
+        """The GPUs and MIG devices whose device nodes it has: what a container runtime would make true."""
         specs = [json.loads(path.read_bytes()) for path in self._node.cdi_dir.glob(f"{DRIVER}-*.json")]
         named = [
             device
@@ -66,18 +69,32 @@ class Container:
             for device in spec["devices"]
             if f"{spec['kind']}={device['name']}" in self._devices
         ]
-        minors = {
-            node["path"].removeprefix("/dev/nvidia") for each in named for node in each["containerEdits"]["deviceNodes"]
-        }
-        return [gpu.uuid for minor, gpu in enumerate(self._node.machine.gpus) if str(minor) in minors]
+        nodes = {node["path"] for each in named for node in each["containerEdits"]["deviceNodes"]}
+        return [uuid for uuid, needed in device_nodes(self._node.machine) if needed <= nodes]
 
-    def granted(self, gpu: int) -> int:
-        """The bytes that it was given of a GPU of the machine."""
-        return int(self._taken[self._node.machine.gpus[gpu].uuid][0])
+    def granted(self, uuid: str | int) -> int:
+        """The bytes that it was given of a GPU, by its UUID or its place among the machine's."""
+        return int(self._taken[self._uuid(uuid)][0])
 
-    def total(self, gpu: int) -> int:
-        """The bytes that it was shown of a GPU of the machine."""
-        return int(self._taken[self._node.machine.gpus[gpu].uuid][1])
+    def total(self, uuid: str | int) -> int:
+        """The bytes that it was shown of a GPU, by its UUID or its place among the machine's."""
+        return int(self._taken[self._uuid(uuid)][1])
+
+    def seen(self) -> set[str]:
+        """The UUIDs of all that it sees."""
+        return set(self._taken)
+
+    def _uuid(self, gpu: str | int) -> str:
+        return gpu if isinstance(gpu, str) else self._node.machine.gpus[gpu].uuid
+
+
+def device_nodes(machine: Machine) -> Iterator[tuple[str, set[str]]]:
+    """Each GPU and MIG device of a machine, by its UUID, with the device nodes that it needs."""
+    for minor, gpu in enumerate(machine.usage()):
+        if gpu.mig is None:
+            yield gpu.uuid, {f"/dev/nvidia{minor}"}
+        for device in gpu.mig or ():
+            yield device.uuid, {f"/dev/nvidia{minor}", *(f"/{capability_node(n)}" for n in capabilities(minor, device))}
 
 
 async def device_ids(node: Node, *claims: ClaimRef) -> list[str]:

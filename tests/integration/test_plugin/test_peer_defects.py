@@ -17,7 +17,6 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from msgspec import structs
 
 from hami_dra.gpu import Gpu
@@ -34,6 +33,7 @@ from hami_dra.plugin.claims import shares_of
 from hami_dra.plugin.node import read_node
 from hami_dra.plugin.options import parse_options
 from hami_dra.plugin.slices import devices
+from hami_dra.sim import create_machine, simulated_gpus, write_cdi_spec
 from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.node import GIB, NAME, Node, share, whole
 
@@ -130,19 +130,14 @@ async def test_peer_defect_7_gpu_is_offered_whatever_is_known_of_its_place(node:
         assert ("resource.kubernetes.io/pcieRoot" in device.attributes) == known
 
 
-async def test_peer_defect_7_gpu_in_mig_mode_is_not_offered_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def inventory(_: Path) -> tuple[Gpu, ...]:
-        return tuple(Gpu(f"GPU-{minor}", minor, GIB, mig_enabled=minor == 1) for minor in range(2))
-
-    monkeypatch.setattr("hami_dra.plugin.node.ask_inventory", inventory)
-    devices = [{"name": f"GPU-{n}", "containerEdits": {"deviceNodes": [{"path": f"/dev/nvidia{n}"}]}} for n in range(2)]
-    spec = {"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": devices}
-    (tmp_path / "nvidia.json").write_text(json.dumps(spec))
-    options = parse_options([f"--cdi-dir={tmp_path}", "--node-name=node-1"], {})
+async def test_peer_defect_7_gpu_in_mig_mode_is_not_offered_whole(tmp_path: Path) -> None:
+    divided = simulated_gpus(1, seed="divided", mig=["1g.5gb"])
+    machine = create_machine(tmp_path / "machine", simulated_gpus(1) + divided)
+    write_cdi_spec(machine, tmp_path / "cdi")
+    flags = {"cdi-dir": tmp_path / "cdi", "driver-root": machine.root, "node-name": "node-1"}
+    options = parse_options([f"--{flag}={value}" for flag, value in flags.items()], {})
     found = await read_node(dataclasses.replace(options, nvidia_ctk=None), tmp_path)
-    assert list(found.gpus) == ["hami-gpu-0"]
+    assert list(found.gpus) == ["hami-gpu-0", "hami-gpu-1-mig-1g5gb-7-0"]
 
 
 async def test_peer_defect_8_files_of_another_version_are_no_corruption(node: Node) -> None:

@@ -23,3 +23,9 @@ expression: request.userInfo.?extra[?"authentication.kubernetes.io/node-name"][?
     expression: |-
       device.driver == "hami-core-gpu.project-hami.io" && device.attributes["hami-core-gpu.project-hami.io"].type == "hami-gpu"
 {{- end }}
+
+{{- define "hami-dra-driver.migDevices" -}}
+- cel:
+    expression: |-
+      device.driver == "hami-core-gpu.project-hami.io" && device.attributes["hami-core-gpu.project-hami.io"].type == "hami-mig"
+{{- end }}
