@@ -3,7 +3,7 @@
  *
  * CUDA_DEVICE_MEMORY_LIMIT_<i> is for the container's i-th GPU, CUDA_DEVICE_MEMORY_LIMIT for those without one of their
  * own, and so is CUDA_DEVICE_SM_LIMIT for percent of the GPU's time. The i-th is the i-th in NVML's order, which
- * nothing that a process sets can change; CUDA's order can be.
+ * nothing that a process sets can change; CUDA's order can be. MIG devices are counted in the place of their GPU.
  */
 #include "core/environment.h"
 
@@ -150,17 +150,41 @@ static bool limit_gpu(struct inventory *inventory, unsigned int index, const str
     return add_share(inventory, &limits) && give_turns(inventory, uuid);
 }
 
+static bool limit_device(struct inventory *inventory, unsigned int index, nvmlDevice_t device) {
+    char text[NVML_UUID_SIZE];
+    struct uuid uuid;
+    return DRIVER(nvmlDeviceGetUUID)(device, text, sizeof text) == NVML_SUCCESS && uuid_parse(text, &uuid) &&
+           limit_gpu(inventory, index, &uuid);
+}
+
+/* How many MIG devices a GPU may be divided in: 0 where it is not in MIG mode, or the driver knows no MIG. */
+static unsigned int most_parts(nvmlDevice_t gpu) {
+    unsigned int most;
+    return DRIVER(nvmlDeviceGetMaxMigDeviceCount)(gpu, &most) == NVML_SUCCESS ? most : 0;
+}
+
+/* A GPU in MIG mode is none of the container's GPUs: those of its MIG devices that the container has are. */
+static bool limit_parts(struct inventory *inventory, unsigned int *index, nvmlDevice_t gpu) {
+    for (unsigned int part = 0; part < most_parts(gpu); part++) {
+        nvmlDevice_t device;
+        nvmlReturn_t found = DRIVER(nvmlDeviceGetMigDeviceHandleByIndex)(gpu, part, &device);
+        if (found == NVML_ERROR_NOT_FOUND || found == NVML_ERROR_INVALID_ARGUMENT)
+            continue;
+        if (found != NVML_SUCCESS || !limit_device(inventory, (*index)++, device))
+            return false;
+    }
+    return true;
+}
+
 static bool limit_all_gpus(struct inventory *inventory) {
-    unsigned int count;
+    unsigned int count, index = 0;
     if (DRIVER(nvmlDeviceGetCount_v2)(&count) != NVML_SUCCESS)
         return false;
-    for (unsigned int index = 0; index < count; index++) {
-        nvmlDevice_t device;
-        char text[NVML_UUID_SIZE];
-        struct uuid uuid;
-        if (DRIVER(nvmlDeviceGetHandleByIndex_v2)(index, &device) != NVML_SUCCESS ||
-            DRIVER(nvmlDeviceGetUUID)(device, text, sizeof text) != NVML_SUCCESS || !uuid_parse(text, &uuid) ||
-            !limit_gpu(inventory, index, &uuid))
+    for (unsigned int number = 0; number < count; number++) {
+        nvmlDevice_t gpu;
+        if (DRIVER(nvmlDeviceGetHandleByIndex_v2)(number, &gpu) != NVML_SUCCESS)
+            return false;
+        if (!(most_parts(gpu) > 0 ? limit_parts(inventory, &index, gpu) : limit_device(inventory, index++, gpu)))
             return false;
     }
     return true;

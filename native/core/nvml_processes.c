@@ -8,46 +8,59 @@
 #include "core/driver.h"
 #include "core/processes.h"
 
-/* Writes one row of the caller's array, whose rows are of one structure or another. */
-typedef void put_row(void *rows, unsigned int row, const struct process_use *use);
+/* Of a MIG device; both NVML_VALUE_NOT_AVAILABLE for a GPU. */
+struct instances {
+    unsigned int gpu;
+    unsigned int compute;
+};
 
-static void put_v1(void *rows, unsigned int row, const struct process_use *use) {
+/* Writes one row of the caller's array, whose rows are of one structure or another. */
+typedef void put_row(void *rows, unsigned int row, const struct process_use *use, const struct instances *in);
+
+static void put_v1(void *rows, unsigned int row, const struct process_use *use, const struct instances *in) {
+    (void)in;
     ((nvmlProcessInfo_v1_t *)rows)[row] = (nvmlProcessInfo_v1_t){.pid = use->pid, .usedGpuMemory = use->bytes};
 }
 
-static void put_v2(void *rows, unsigned int row, const struct process_use *use) {
-    ((nvmlProcessInfo_t *)rows)[row] = (nvmlProcessInfo_t){.pid = use->pid,
-                                                           .usedGpuMemory = use->bytes,
-                                                           .gpuInstanceId = NVML_VALUE_NOT_AVAILABLE,
-                                                           .computeInstanceId = NVML_VALUE_NOT_AVAILABLE};
+static void put_v2(void *rows, unsigned int row, const struct process_use *use, const struct instances *in) {
+    ((nvmlProcessInfo_t *)rows)[row] = (nvmlProcessInfo_t){
+        .pid = use->pid, .usedGpuMemory = use->bytes, .gpuInstanceId = in->gpu, .computeInstanceId = in->compute};
 }
 
-static void put_detail(void *rows, unsigned int row, const struct process_use *use) {
-    ((nvmlProcessDetail_v1_t *)rows)[row] = (nvmlProcessDetail_v1_t){.pid = use->pid,
-                                                                     .usedGpuMemory = use->bytes,
-                                                                     .gpuInstanceId = NVML_VALUE_NOT_AVAILABLE,
-                                                                     .computeInstanceId = NVML_VALUE_NOT_AVAILABLE};
+static void put_detail(void *rows, unsigned int row, const struct process_use *use, const struct instances *in) {
+    ((nvmlProcessDetail_v1_t *)rows)[row] = (nvmlProcessDetail_v1_t){
+        .pid = use->pid, .usedGpuMemory = use->bytes, .gpuInstanceId = in->gpu, .computeInstanceId = in->compute};
+}
+
+static struct instances instances_of(nvmlDevice_t device) {
+    struct instances in;
+    if (DRIVER(nvmlDeviceGetGpuInstanceId)(device, &in.gpu) != NVML_SUCCESS ||
+        DRIVER(nvmlDeviceGetComputeInstanceId)(device, &in.compute) != NVML_SUCCESS)
+        in = (struct instances){NVML_VALUE_NOT_AVAILABLE, NVML_VALUE_NOT_AVAILABLE};
+    return in;
 }
 
 /* Fills at most *count rows; *count becomes the number of processes. */
-static nvmlReturn_t put_all(const struct processes *found, unsigned int *count, void *rows, put_row *put) {
+static nvmlReturn_t put_all(const struct processes *found, nvmlDevice_t device, unsigned int *count, void *rows,
+                            put_row *put) {
+    struct instances in = instances_of(device);
     if (*count > 0 && rows == NULL)
         return NVML_ERROR_INVALID_ARGUMENT;
     for (unsigned int i = 0; i < found->count && i < *count; i++)
-        put(rows, i, &found->uses[i]);
+        put(rows, i, &found->uses[i], &in);
     bool fits = found->count <= *count;
     *count = found->count;
     return fits ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
 }
 
-static nvmlReturn_t list_own(nvmlReturn_t checked, const struct gpu *gpu, unsigned int *count, void *rows,
-                             put_row *put) {
+static nvmlReturn_t list_own(nvmlReturn_t checked, const struct gpu *gpu, nvmlDevice_t device, unsigned int *count,
+                             void *rows, put_row *put) {
     struct processes found;
     if (checked != NVML_SUCCESS && checked != NVML_ERROR_INSUFFICIENT_SIZE)
         return checked;
     if (!processes_find(gpu, &found))
         return NVML_ERROR_MEMORY;
-    nvmlReturn_t result = put_all(&found, count, rows, put);
+    nvmlReturn_t result = put_all(&found, device, count, rows, put);
     processes_free(&found);
     return result;
 }
@@ -66,7 +79,7 @@ static nvmlReturn_t list_nobody(nvmlReturn_t checked, unsigned int *count) {
         struct gpu *gpu = gpu_of_nvml_device(device);                                                                  \
         if (gpu == NULL)                                                                                               \
             return DRIVER(name)(device, count, rows);                                                                  \
-        return list_own(CHECK(name, device, count), gpu, count, rows, put);                                            \
+        return list_own(CHECK(name, device, count), gpu, device, count, rows, put);                                    \
     }
 
 /* What of a share's processes draws, or goes through MPS, its accounts do not tell: all of them compute. */
@@ -94,6 +107,6 @@ nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProc
     nvmlProcessDetailList_v1_t question = {.version = list->version, .mode = list->mode};
     nvmlReturn_t checked = DRIVER(nvmlDeviceGetRunningProcessDetailList)(device, &question);
     if (list->mode == NVML_PROCESS_MODE_COMPUTE || list->mode == NVML_PROCESS_MODE_ALL)
-        return list_own(checked, gpu, &list->numProcArrayEntries, list->procArray, put_detail);
+        return list_own(checked, gpu, device, &list->numProcArrayEntries, list->procArray, put_detail);
     return list_nobody(checked, &list->numProcArrayEntries);
 }

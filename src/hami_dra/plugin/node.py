@@ -14,6 +14,8 @@ from .install import install
 from .options import Options
 from .slices import device_name
 
+_log = logging.getLogger(__name__)
+
 PRELOAD = Path(__file__).parent / "ld.so.preload"
 _ADMINISTRATORS_CDI_DIR = Path("/etc/cdi")
 _NO_BASE_EDITS = BaseEdits(version="0.3.0", common={}, by_gpu={})
@@ -25,7 +27,7 @@ class NothingToShareError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GpuNode:
-    """This node: its GPUs and MIG devices by their devices' names, and what the CDI specs of all claims have in common."""
+    """This node: its GPUs and MIG devices by device name, and what the CDI specs of all claims have in common."""
 
     name: str
     gpus: Mapping[str, Gpu]

@@ -109,8 +109,8 @@ class Container:
     _clients: list[Client] = field(default_factory=list)
     _granted: list[Share] = field(default_factory=list)
 
-    def grant(self, gpu: int, memory: int) -> Share:
-        """Give the container a share of the machine's GPU with that place on the PCI bus."""
+    def grant(self, gpu: int | str, memory: int) -> Share:
+        """Give the container a share of a GPU or MIG device, by UUID or by the GPU's place on the PCI bus."""
         share = Share(
             claim_namespace="default",
             claim_name="claim",
@@ -119,7 +119,7 @@ class Container:
             share_id="share",
             pool="node",
             device=f"hami-gpu-{gpu}",
-            gpu_uuid=self.machine.gpus[gpu].uuid,
+            gpu_uuid=gpu if isinstance(gpu, str) else self.machine.gpus[gpu].uuid,
             cores=50,
             memory=memory,
         )
