@@ -84,8 +84,10 @@ bool limits_get(const struct machine *machine, unsigned gpu, uint64_t cgroup, st
 }
 
 static void forget(const struct machine *machine, struct sim_memory_limit *limit) {
+    uint32_t gpu = atomic_load(&limit->gpu);
     atomic_store(&limit->cgroup, 0);
-    atomic_fetch_sub(&machine->state->limited[atomic_load(&limit->gpu)], 1);
+    if (gpu < SIM_MAX_GPUS)
+        atomic_fetch_sub(&machine->state->limited[gpu], 1);
 }
 
 /* The limits of a cgroup end with it. */
