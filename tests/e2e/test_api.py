@@ -45,6 +45,7 @@ def test_claim_says_what_it_was_given_while_a_pod_has_it(workspace: Workspace, d
         (HEADER | {"computePolicy": "soft"}, ".computePolicy: must be hard or off or work-conserving"),
         (HEADER | {"computePolicy": ["hard"]}, ".computePolicy: must be hard or off or work-conserving"),
         (HEADER | {"priority": 0}, ".priority: must be high or low"),
+        (HEADER | {"memoryEnforcement": "none"}, ".memoryEnforcement: must be auto or driver or library"),
         (HEADER | {"loglevel": 3}, ".loglevel: a ShareConfig has no such field"),
         (HEADER | {"kind": "GpuConfig"}, ".kind: must be ShareConfig"),
         ({"kind": "ShareConfig"}, ".apiVersion: must be hami.project-hami.io/v1alpha1"),
@@ -76,7 +77,7 @@ def test_wrong_parameters_are_refused_with_their_path(
     "parameters",
     [
         HEADER,
-        HEADER | {"logLevel": 0, "computePolicy": "work-conserving", "priority": "high"},
+        HEADER | {"logLevel": 0, "computePolicy": "work-conserving", "priority": "high", "memoryEnforcement": "auto"},
         HEADER | {"logLevel": None, "computePolicy": None, "priority": None},
     ],
 )

@@ -25,6 +25,7 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
     assert options.host_driver_root == Path("/driver")
     assert options.metrics_address == ("::1", 0)
     assert options.tenants == 4
+    assert (options.memory_enforcement, options.on_overuse) == ("auto", "report")
     assert options.pod_uid is None
     assert parse_options([], environment | {"POD_UID": "from-pod"}).pod_uid == "from-pod"
     assert parse_options([], environment | {"HAMI_DRA_NODE_NAME": "ours"}).node_name == "ours"
@@ -39,6 +40,8 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
         (["--node-name", "n", "--tenants", "0"], "'0' is not a number from 1 on"),
         (["--node-name", "n", "--tenants", "few"], "'few' is not a number from 1 on"),
         (["--node-name", "n", "--log-level", "chatty"], "'chatty' is none of debug"),
+        (["--node-name", "n", "--memory-enforcement", "both"], "'both' is none of auto, driver, library"),
+        (["--node-name", "n", "--on-overuse", "kill"], "'kill' is none of report, evict"),
         (["--node-name", "n", "--api-server", "http://a", "--kubeconfig", "/k"], "exclude each other"),
         (["--node", "n"], "unrecognized arguments: --node n"),
     ],

@@ -101,6 +101,7 @@ def test_configuration_of_other_drivers_is_passed_over() -> None:
         ({"computePolicy": ["hard"]}, "parameters.computePolicy: Expected `str | null`, got `array`"),
         ({"priority": 0}, "parameters.priority: Expected `str | null`, got `int`"),
         ({"priority": "HIGH"}, "parameters.priority: Expected high or low, got 'HIGH'"),
+        ({"memoryEnforcement": "none"}, "parameters.memoryEnforcement: Expected auto or driver or library, got 'none'"),
         ({"logLevel": -1}, "parameters.logLevel: Expected `int` >= 0"),
         ({"kind": "GpuConfig"}, "parameters.kind is 'GpuConfig'; hami-core-gpu.project-hami.io knows only ShareConfig"),
         ({"kind": None}, "parameters.kind is None"),

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from hami_dra.shares import Access, ComputePolicy, NodeEdits, Priority, Share, SpecFiles, claim_spec, device_id
+from hami_dra.shares import (
+    Access,
+    ComputePolicy,
+    MemoryEnforcement,
+    NodeEdits,
+    Priority,
+    Share,
+    SpecFiles,
+    claim_spec,
+    device_id,
+)
 from hami_dra.shares.cdi import merge
 
 CLAIM = "0b1a7d6e-3c3a-4b0e-9d55-0e5b2c1a7f10"
@@ -146,6 +156,27 @@ def test_log_level_is_the_shares_own() -> None:
     spec = claim_spec([share(0, 0, log=0), share(1, 1)], NODE)
     assert environment(spec, 0)["LIBCUDA_LOG_LEVEL"] == "0"
     assert "LIBCUDA_LOG_LEVEL" not in environment(spec, 1)
+
+
+@pytest.mark.parametrize("enforcement", ["driver", "library"])
+def test_each_limited_share_has_its_containers_noted_before_they_run(enforcement: MemoryEnforcement) -> None:
+    held = structs.replace(share(0, 0), memory_enforcement=enforcement)
+    spec = claim_spec([held, share(1, 1, access="whole"), share(2, 2, access="monitor")], NODE)
+    limited, *others = (device["containerEdits"] for device in spec["devices"])
+    assert limited["hooks"] == [
+        {
+            "hookName": "createRuntime",
+            "path": "/opt/v1/hami-dra-oci-hook",
+            "args": [
+                "hami-dra-oci-hook",
+                *("--share", f"/elsewhere/shares/{held.name}"),
+                *("--nvml", "/usr/lib64/libnvidia-ml.so.1"),
+                *("--enforce", enforcement),
+            ],
+            "timeout": 10,
+        }
+    ]
+    assert all("hooks" not in edits for edits in others)
 
 
 @pytest.mark.parametrize(

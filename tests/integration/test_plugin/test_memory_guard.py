@@ -251,6 +251,7 @@ async def test_driver_that_is_required_and_cannot_be_had_refuses_the_claim(node:
     assert 'attributes["hami-core-gpu.project-hami.io"].memoryEnforcement == "driver"' in str(answer)
     await until(lambda: told(node, "ShareRefused") == [("ResourceClaim", f"claim one: {answer}")], "an Event")
     assert node.files(claim) == []
+    await node.published("hami-gpu-0", "hami-gpu-1")
     assert [device.attributes["memoryEnforcement"].string for device in await node.offered()] == ["library"] * 2
 
 
