@@ -1,6 +1,6 @@
 """Changes how much of its GPU's memory a share may use while its containers run, within what the scheduler granted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class ResizeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewSize:
     """A share, by its claim and request, and the bytes that it is to have. Any namespace or shareID where None."""
 
     claim: str
@@ -36,7 +36,7 @@ class Wanted:
     share_id: str | None = None
 
 
-async def resize(folders: ShareFolders, driver_root: Path, wanted: Wanted) -> str:
+async def resize(folders: ShareFolders, driver_root: Path, wanted: NewSize) -> str:
     """Resize a share in its folder, which libvgpu.so obeys, and by the driver where that limits its containers.
 
     The folder comes first: what is set by the driver follows from it, here as in the plugin, so that the two cannot
@@ -65,7 +65,7 @@ async def resize(folders: ShareFolders, driver_root: Path, wanted: Wanted) -> st
     return _done(noted, wanted.memory, running)
 
 
-def _find(among: Iterable[NotedShare], wanted: Wanted) -> NotedShare:
+def _find(among: Iterable[NotedShare], wanted: NewSize) -> NotedShare:
     found = [each for each in among if _is_meant(each, wanted)]
     if not found:
         raise ResizeError(
@@ -81,7 +81,7 @@ def _find(among: Iterable[NotedShare], wanted: Wanted) -> NotedShare:
     return found[0]
 
 
-def _is_meant(noted: NotedShare, wanted: Wanted) -> bool:
+def _is_meant(noted: NotedShare, wanted: NewSize) -> bool:
     """`main` is the request `main/sub` too, whichever alternative was taken."""
     share = noted.share
     return (
@@ -139,11 +139,11 @@ async def _ask(process: MemoryProcess, running: Iterable[Container]) -> tuple[Ho
     return await process.ask(holders) if holders else ()
 
 
-def _done(noted: NotedShare, memory: int, running: Iterable[Container]) -> str:
+def _done(noted: NotedShare, memory: int, running: Sequence[Container]) -> str:
     share = noted.share
     by_driver = sum(each.enforcement == "driver" for each in running)
     return (
         f"claim {share.claim_namespace}/{share.claim_name}, request {share.request}: {Quantity(memory)} of "
         f"{share.gpu_uuid} instead of {Quantity(noted.memory)}, of {Quantity(share.memory)} that were granted; "
-        f"held by libvgpu.so, and by the driver in {by_driver} containers"
+        f"held by libvgpu.so, and by the driver in {by_driver} of its {len(running)} containers"
     )

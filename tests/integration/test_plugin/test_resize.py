@@ -61,7 +61,8 @@ async def test_driver_and_folder_follow_down_and_up_to_the_grant(node: Node, tre
         status, said = await resize(node, "one/gpu", "3Gi")
         assert status == 0, said
         assert "team/one, request gpu: 3Gi of GPU-" in said
-        assert "instead of 4Gi, of 4Gi that were granted; held by libvgpu.so, and by the driver in 1 containers" in said
+        assert "instead of 4Gi, of 4Gi that were granted" in said
+        assert "held by libvgpu.so, and by the driver in 1 of its 1 containers" in said
         assert limit(node, claim) == 3 * GIB
         assert await container.take(0, 3 * GIB + 2**20) == TOO_MUCH
         assert (await resize(node, "one/gpu", "4Gi", "--namespace", "team"))[0] == 0
