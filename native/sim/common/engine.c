@@ -1,22 +1,17 @@
 /* The schedule that counts changes in one step: a change is prepared in a second one, and `sequence` then says that it
- * is the one that counts. A process killed before that has changed nothing. The lock under which this happens goes with
- * its process, and nobody waits for the dead.
+ * is the one that counts. A process killed before that has changed nothing, and nobody waits for the dead.
  *
  * What a process that was killed had in its queue goes when somebody notices; it counts as having run until somebody
  * last looked before that, which whoever waits for the GPU does every 10 ms.
  */
 #include "sim/common/engine.h"
 
+#include "sim/common/engine_lock.h"
 #include "sim/common/queues.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* Record locks belong to a process as a whole, so its threads need something more to keep each other out. */
-static pthread_mutex_t threads = PTHREAD_MUTEX_INITIALIZER;
 
 uint64_t engine_clock(void) {
     struct timespec now;
@@ -81,26 +76,32 @@ static void bury(const struct machine *machine, unsigned gpu, struct sim_schedul
     schedule_remove(schedule, sharer);
 }
 
-static void bury_the_dead(const struct machine *machine, unsigned gpu, struct sim_schedule *schedule, uint32_t own) {
+bool engine_owner(const struct machine *machine, const struct sim_sharer *sharer, pid_t *pid) {
+    return sharer->generation == atomic_load(&queue_of(machine, sharer)->generation) &&
+           queues_owner(machine, sharer->queue, pid);
+}
+
+static bool is_dead(const struct machine *machine, const struct sim_sharer *sharer, uint32_t own) {
     pid_t pid;
+    bool is_own = sharer->queue == own && sharer->generation == atomic_load(&queue_of(machine, sharer)->generation);
+    return !is_own && !engine_owner(machine, sharer, &pid);
+}
+
+static void bury_the_dead(const struct machine *machine, unsigned gpu, struct sim_schedule *schedule, uint32_t own) {
     for (unsigned i = schedule->count; i-- > 0;)
-        if (schedule->sharers[i].queue != own && !queues_owner(machine, schedule->sharers[i].queue, &pid))
+        if (is_dead(machine, &schedule->sharers[i], own))
             bury(machine, gpu, schedule, i);
 }
 
-struct sim_schedule *engine_open(const struct machine *machine, unsigned gpu, uint32_t own) {
+struct sim_schedule *engine_open(const struct machine *machine, unsigned gpu, uint32_t own, bool thoroughly) {
     struct sim_engine *engine = &machine->state->engines[gpu];
     struct schedule_rules rules = engine_rules(machine);
-    pthread_mutex_lock(&threads);
-    if (!machine_lock(machine, engine, F_WRLCK, true)) {
-        pthread_mutex_unlock(&threads);
-        return NULL;
-    }
+    engine_lock(machine, gpu, own);
     uint64_t sequence = atomic_load(&engine->sequence);
     struct sim_schedule *schedule = &engine->schedules[(sequence + 1) % 2];
     copy(schedule, &engine->schedules[sequence % 2]);
     uint64_t now = engine_clock();
-    if (own == SIM_MAX_QUEUES || now - schedule->buried >= rules.slice_ns) {
+    if (thoroughly || now - schedule->buried >= rules.slice_ns) {
         bury_the_dead(machine, gpu, schedule, own);
         schedule->buried = now;
     }
@@ -123,8 +124,7 @@ struct sim_schedule *engine_scratch(const struct machine *machine, unsigned gpu)
 }
 
 void engine_close(const struct machine *machine, unsigned gpu) {
-    machine_lock(machine, &machine->state->engines[gpu], F_UNLCK, false);
-    pthread_mutex_unlock(&threads);
+    engine_unlock(machine, gpu);
 }
 
 /* What is read before is read before what comes after. ThreadSanitizer knows no fences. */
@@ -153,17 +153,16 @@ struct sim_schedule *engine_copy(const struct machine *machine, unsigned gpu) {
     read_queues(machine, schedule);
     for (unsigned i = 0; i < schedule->count; i++) {
         pid_t pid;
-        if (!queues_owner(machine, schedule->sharers[i].queue, &pid))
+        if (!engine_owner(machine, &schedule->sharers[i], &pid))
             schedule->sharers[i].enqueued = schedule->sharers[i].served;
     }
     schedule_advance(schedule, &rules, engine_clock(), NULL, NULL);
     return schedule;
 }
 
-void engine_each_ended(const struct machine *machine, unsigned gpu,
+void engine_each_ended(const struct machine *machine, unsigned gpu, const struct sim_schedule *schedule,
                        void (*act)(void *argument, const struct sim_ended *ended), void *argument) {
     const struct sim_engine *engine = &machine->state->engines[gpu];
-    uint64_t end = engine->schedules[atomic_load(&engine->sequence) % 2].ended;
-    for (uint64_t i = end > SIM_ENDED ? end - SIM_ENDED : 0; i < end; i++)
+    for (uint64_t i = schedule->ended > SIM_ENDED ? schedule->ended - SIM_ENDED : 0; i < schedule->ended; i++)
         act(argument, &engine->ended[i % SIM_ENDED]);
 }

@@ -82,19 +82,12 @@ static struct flock byte_of(const struct machine *machine, const void *member, s
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
 }
 
-/* The kernel takes two processes for a deadlock if one thread of each waits and another holds: it knows no threads. All
- * locks here are taken in one order, so there is none, and to try again is enough. */
-static bool pause_briefly(void) {
-    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
-    return true;
-}
-
 bool machine_lock(const struct machine *machine, const void *member, short type, bool wait) {
     struct flock lock = byte_of(machine, member, type);
     int result;
     do
         result = fcntl(machine->fd, wait ? F_SETLKW : F_SETLK, &lock);
-    while (result != 0 && (errno == EINTR || (errno == EDEADLK && pause_briefly())));
+    while (result != 0 && errno == EINTR);
     return result == 0;
 }
 

@@ -23,47 +23,53 @@ static uint32_t find_unowned(const struct machine *machine) {
     return index;
 }
 
-/* Has the GPU know no more of its former owner than that it has ended. */
-static bool retire(const struct machine *machine, uint32_t index) {
+/* Has the GPU on which the queue was last know no more of its former owner than that it has ended. */
+static void retire(const struct machine *machine, uint32_t index) {
     unsigned gpu = atomic_load(&machine->state->queues[index].gpu) % SIM_MAX_GPUS;
-    if (engine_open(machine, gpu, SIM_MAX_QUEUES) == NULL)
-        return false;
+    engine_open(machine, gpu, index, true);
     engine_commit(machine, gpu);
     engine_close(machine, gpu);
-    return true;
 }
 
-static bool take(const struct machine *machine, uint32_t index, unsigned gpu) {
+/* Takes a queue that is on no GPU yet, under the slots' lock. */
+static uint32_t take(const struct machine *machine) {
+    uint32_t index = find_unowned(machine);
+    if (index == SIM_MAX_QUEUES)
+        return index;
     struct sim_queue *queue = &machine->state->queues[index];
-    if (!retire(machine, index))
-        return false;
-    atomic_store(&queue->gpu, gpu);
+    atomic_fetch_add(&queue->generation, 1);
+    if (!machine_lock(machine, queue, F_WRLCK, false))
+        return SIM_MAX_QUEUES;
+    retire(machine, index);
     atomic_store(&queue->enqueued, 0);
     atomic_store(&queue->marked, 0);
     atomic_store(&queue->began, engine_clock());
     atomic_store(&queue->pid, (int32_t)getpid());
-    return machine_lock(machine, queue, F_WRLCK, false);
+    return index;
 }
 
-static bool join(const struct machine *machine, uint32_t index, unsigned gpu) {
-    struct sim_schedule *schedule = engine_open(machine, gpu, SIM_MAX_QUEUES);
-    if (schedule == NULL)
-        return false;
+uint32_t queues_take(const struct machine *machine) {
+    if (!slots_lock(machine))
+        return SIM_MAX_QUEUES;
+    uint32_t index = take(machine);
+    slots_unlock(machine);
+    return index;
+}
+
+uint32_t queues_join(const struct machine *machine, unsigned gpu) {
+    uint32_t index = queues_take(machine);
+    if (index == SIM_MAX_QUEUES)
+        return index;
+    struct sim_queue *queue = &machine->state->queues[index];
+    atomic_store(&queue->gpu, gpu);
+    struct sim_schedule *schedule = engine_open(machine, gpu, index, true);
     bool joined = schedule->count < SIM_MAX_SHARERS;
     if (joined)
-        schedule->sharers[schedule->count++] = (struct sim_sharer){.queue = index};
+        schedule->sharers[schedule->count++] =
+            (struct sim_sharer){.queue = index, .generation = atomic_load(&queue->generation)};
     engine_commit(machine, gpu);
     engine_close(machine, gpu);
     if (!joined)
-        machine_lock(machine, &machine->state->queues[index], F_UNLCK, false);
-    return joined;
-}
-
-uint32_t queues_claim(const struct machine *machine, unsigned gpu) {
-    if (!slots_lock(machine))
-        return SIM_MAX_QUEUES;
-    uint32_t index = find_unowned(machine);
-    bool claimed = index < SIM_MAX_QUEUES && take(machine, index, gpu) && join(machine, index, gpu);
-    slots_unlock(machine);
-    return claimed ? index : SIM_MAX_QUEUES;
+        machine_lock(machine, queue, F_UNLCK, false);
+    return joined ? index : SIM_MAX_QUEUES;
 }

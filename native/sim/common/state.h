@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    5u /* of this layout */
+#define SIM_VERSION    6u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -127,11 +127,12 @@ struct sim_shared {
 /* Where a process's kernels wait for one GPU: first in, first out. Its place in time is the sum of what was put in
  * before it. It belongs to whoever holds a record lock on its first byte in the file; see queues.c. */
 struct sim_queue {
-    _Atomic uint64_t enqueued; /* ns of work that were ever put in; only its process adds to it */
-    _Atomic uint64_t marked;   /* how many marks were ever made; the last of them are in `marks` */
-    _Atomic uint64_t began;    /* ns on the monotonic clock */
-    _Atomic uint32_t gpu;      /* index in `gpus` */
-    _Atomic int32_t pid;       /* as its own PID namespace has it */
+    _Atomic uint64_t enqueued;   /* ns of work that were ever put in; only its process adds to it */
+    _Atomic uint64_t marked;     /* how many marks were ever made; the last of them are in `marks` */
+    _Atomic uint64_t began;      /* ns on the monotonic clock */
+    _Atomic uint32_t gpu;        /* index in `gpus` */
+    _Atomic int32_t pid;         /* as its own PID namespace has it */
+    _Atomic uint32_t generation; /* how often this queue was taken before */
     struct sim_mark {
         _Atomic uint64_t position; /* in the queue */
         _Atomic uint64_t passed;   /* when the work before it was done, on the monotonic clock; 0: not known yet */
@@ -146,10 +147,11 @@ struct sim_recent {
 
 /* A queue as the schedule of its GPU knows it. */
 struct sim_sharer {
-    uint32_t queue;    /* index in `queues` */
-    uint64_t enqueued; /* the queue's, when the schedule was last advanced */
-    uint64_t served;   /* ns of it that the GPU has done */
-    uint64_t marked;   /* no mark of the queue before this one waits */
+    uint32_t queue;      /* index in `queues` */
+    uint32_t generation; /* the queue's when its owner came: another one's is not this one's */
+    uint64_t enqueued;   /* the queue's, when the schedule was last advanced */
+    uint64_t served;     /* ns of it that the GPU has done */
+    uint64_t marked;     /* no mark of the queue before this one waits */
     struct sim_recent recent;
 };
 
@@ -173,8 +175,9 @@ struct sim_ended {
     int32_t pid;
 };
 
-/* A GPU's time. Changed under a record lock on its first byte in the file; see engine.c. */
+/* A GPU's time. Changed by one process at a time; see engine.c and engine_lock.c. */
 struct sim_engine {
+    _Atomic uint64_t holder;   /* of the lock; 0: nobody */
     _Atomic uint64_t sequence; /* the schedule that counts is the one at this number modulo 2 */
     struct sim_schedule schedules[2];
     struct sim_ended ended[SIM_ENDED];

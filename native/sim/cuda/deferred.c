@@ -18,8 +18,13 @@ static bool is_running; /* the thread */
 static _Atomic uint64_t pending;
 static _Thread_local bool is_calling;
 
+bool deferred_is_nothing(void) {
+    return atomic_load_explicit(&pending, memory_order_acquire) == 0;
+}
+
+/* A function that is called is deferred until it has returned. */
 bool deferred_is_calling(void) {
-    return is_calling;
+    return !deferred_is_nothing() && is_calling;
 }
 
 static void call(const struct deferred *what) {
@@ -163,7 +168,7 @@ static CUresult add(struct timeline *timeline, struct deferred what) {
 
 CUresult deferred_add(struct timeline *timeline, struct deferred what, bool must, bool *added) {
     *added = false;
-    if (!must && atomic_load(&pending) == 0)
+    if (!must && deferred_is_nothing())
         return CUDA_SUCCESS;
     pthread_mutex_lock(&lock);
     CUresult result = CUDA_SUCCESS;
@@ -176,7 +181,7 @@ CUresult deferred_add(struct timeline *timeline, struct deferred what, bool must
 }
 
 bool deferred_has(const struct timeline *timeline) {
-    if (atomic_load(&pending) == 0)
+    if (deferred_is_nothing())
         return false;
     pthread_mutex_lock(&lock);
     bool has = deferred_order_contains(&order, timeline, UINT64_MAX);
@@ -185,7 +190,7 @@ bool deferred_has(const struct timeline *timeline) {
 }
 
 void deferred_wait(const struct timeline *timeline) {
-    if (atomic_load(&pending) == 0)
+    if (deferred_is_nothing())
         return;
     pthread_mutex_lock(&lock);
     for (uint64_t last = order.last_number; deferred_order_contains(&order, timeline, last);)
@@ -194,7 +199,7 @@ void deferred_wait(const struct timeline *timeline) {
 }
 
 void deferred_wait_for_context(CUcontext context) {
-    if (atomic_load(&pending) == 0)
+    if (deferred_is_nothing())
         return;
     pthread_mutex_lock(&lock);
     for (uint64_t last = order.last_number; deferred_order_has(&order, context, last);)

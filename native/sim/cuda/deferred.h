@@ -28,6 +28,9 @@ struct deferred {
     struct deferred *next;
 };
 
+/* Whether nothing is deferred in the whole process. */
+bool deferred_is_nothing(void);
+
 /* Adds a copy to the timeline's, if it must wait for what is deferred already or if it `must` anyway; then *added. */
 CUresult deferred_add(struct timeline *timeline, struct deferred what, bool must, bool *added);
 

@@ -40,7 +40,7 @@ static struct queue *create(CUdevice device) {
     if (queue == NULL)
         return NULL;
     queue->gpu = process_get()->gpus[device];
-    queue->index = queues_claim(machine_of(), queue->gpu);
+    queue->index = queues_join(machine_of(), queue->gpu);
     if (queue->index == SIM_MAX_QUEUES) {
         free(queue);
         return NULL;
@@ -86,9 +86,7 @@ static void add(struct queue *queue, uint64_t ns) {
 /* Brings the schedule up to now, then adds work. With 0 ns it only looks. */
 static CUresult look_and_add(struct queue *queue, uint64_t ns) {
     const struct machine *machine = machine_of();
-    const struct sim_schedule *schedule = engine_open(machine, queue->gpu, queue->index);
-    if (schedule == NULL)
-        return CUDA_ERROR_OPERATING_SYSTEM;
+    const struct sim_schedule *schedule = engine_open(machine, queue->gpu, queue->index, false);
     note_progress(queue, schedule);
     engine_commit(machine, queue->gpu);
     if (ns != 0)
@@ -101,9 +99,7 @@ static CUresult look_and_add(struct queue *queue, uint64_t ns) {
 static CUresult look_ahead(struct queue *queue, uint64_t position, uint64_t *until) {
     const struct machine *machine = machine_of();
     struct schedule_rules rules = engine_rules(machine);
-    const struct sim_schedule *schedule = engine_open(machine, queue->gpu, queue->index);
-    if (schedule == NULL)
-        return CUDA_ERROR_OPERATING_SYSTEM;
+    const struct sim_schedule *schedule = engine_open(machine, queue->gpu, queue->index, false);
     note_progress(queue, schedule);
     engine_commit(machine, queue->gpu);
     struct sim_schedule *future = engine_scratch(machine, queue->gpu);

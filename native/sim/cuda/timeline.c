@@ -40,6 +40,8 @@ CUresult timeline_put_now(struct timeline *timeline, uint64_t ns) {
 
 CUresult timeline_put(struct timeline *timeline, uint64_t ns) {
     bool is_deferred;
+    if (deferred_is_nothing())
+        return timeline_put_now(timeline, ns);
     CUresult result = deferred_add(timeline, (struct deferred){DEFERRED_WORK, .ns = ns}, false, &is_deferred);
     return is_deferred || result != CUDA_SUCCESS ? result : timeline_put_now(timeline, ns);
 }

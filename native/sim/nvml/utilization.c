@@ -1,7 +1,6 @@
 /* For how long kernels ran, in percent of the time: of what the schedule knows, in spans of 100 ms that are over. */
 #include "sim/common/engine.h"
 #include "sim/common/mig.h"
-#include "sim/common/queues.h"
 #include "sim/common/recent.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
@@ -71,7 +70,7 @@ static struct window window_since(const struct sim_schedule *schedule, uint64_t 
 /* Whether a process ran in the window, lives, and has a PID that means something to the caller. */
 static bool ran(const struct sim_sharer *sharer, const struct window *window, pid_t *pid) {
     return recent_sum(&sharer->recent, window->first, window->end) != 0 &&
-           queues_owner(library_machine(), sharer->queue, pid) && *pid != 0;
+           engine_owner(library_machine(), sharer, pid) && *pid != 0;
 }
 
 /* Writes one row of the caller's array, whose rows are of one structure or another. */

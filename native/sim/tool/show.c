@@ -3,6 +3,7 @@
 #include "sim/common/machine.h"
 #include "sim/common/memory_limits.h"
 #include "sim/common/mig.h"
+#include "sim/common/queues.h"
 #include "sim/common/slots.h"
 #include "sim/tool/times.h"
 #include "sim/tool/tool.h"
@@ -49,7 +50,7 @@ static void print_limits(const struct machine *machine, unsigned gpu) {
     }
 }
 
-static bool print_device(const struct machine *machine, unsigned entry, bool writable) {
+static bool print_device(const struct machine *machine, unsigned entry, uint32_t own) {
     const struct sim_state *state = machine->state;
     const struct sim_mig *mig = &state->mig[entry];
     char profile[32];
@@ -60,13 +61,13 @@ static bool print_device(const struct machine *machine, unsigned entry, bool wri
         (unsigned long long)ledger_used(machine, entry));
     print_processes(machine, entry);
     printf("], ");
-    bool printed = times_print(machine, entry, writable);
+    bool printed = times_print(machine, entry, own);
     printf("}");
     return printed;
 }
 
 /* The MIG devices of a GPU in MIG mode, null of any other. */
-static bool print_mig(const struct machine *machine, unsigned gpu, bool writable) {
+static bool print_mig(const struct machine *machine, unsigned gpu, uint32_t own) {
     if (!mig_is_enabled(machine->state, gpu)) {
         printf("null");
         return true;
@@ -77,13 +78,13 @@ static bool print_mig(const struct machine *machine, unsigned gpu, bool writable
     printf("[");
     for (unsigned i = 0; printed && i < count; i++) {
         printf("%s", i == 0 ? "" : ", ");
-        printed = print_device(machine, devices[i], writable);
+        printed = print_device(machine, devices[i], own);
     }
     printf("]");
     return printed;
 }
 
-static bool print_gpu(const struct machine *machine, unsigned index, bool writable) {
+static bool print_gpu(const struct machine *machine, unsigned index, uint32_t own) {
     const struct sim_gpu *gpu = &machine->state->gpus[index];
     printf("%s\n  {\"uuid\": \"%s\", \"name\": ", index == 0 ? "" : ",", gpu->uuid);
     print_string(gpu->name);
@@ -93,9 +94,9 @@ static bool print_gpu(const struct machine *machine, unsigned index, bool writab
     printf("], \"limits\": [");
     print_limits(machine, index);
     printf("], ");
-    bool printed = times_print(machine, index, writable);
+    bool printed = times_print(machine, index, own);
     printf(", \"mig\": ");
-    printed = printed && print_mig(machine, index, writable);
+    printed = printed && print_mig(machine, index, own);
     printf("}");
     return printed;
 }
@@ -108,10 +109,11 @@ int tool_show(int count, char **arguments) {
     if (tool_open(&machine, arguments[0], &writable) != 0)
         return 1;
     const struct sim_state *state = machine.state;
+    uint32_t own = writable ? queues_take(&machine) : SIM_MAX_QUEUES;
     printf("{\"driver\": \"%s\", \"cuda\": \"%u.%u\", \"gpus\": [", state->driver_version, state->cuda_version / 1000,
            state->cuda_version % 1000 / 10);
     for (unsigned i = 0; i < state->gpu_count; i++)
-        if (!print_gpu(&machine, i, writable))
+        if (!print_gpu(&machine, i, own))
             return tool_fail("out of memory");
     printf("]}\n");
     return 0;

@@ -2,7 +2,6 @@
 #include "sim/tool/times.h"
 
 #include "sim/common/engine.h"
-#include "sim/common/queues.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +20,9 @@ static void print_ended(void *argument, const struct sim_ended *ended) {
     print_time(argument, ended->pid, ended->began, ended->served, true);
 }
 
-bool times_print(const struct machine *machine, unsigned gpu, bool writable) {
-    if (writable && engine_open(machine, gpu, SIM_MAX_QUEUES) != NULL) {
+bool times_print(const struct machine *machine, unsigned gpu, uint32_t own) {
+    if (own < SIM_MAX_QUEUES) {
+        engine_open(machine, gpu, own, true);
         engine_commit(machine, gpu);
         engine_close(machine, gpu);
     }
@@ -31,12 +31,12 @@ bool times_print(const struct machine *machine, unsigned gpu, bool writable) {
     if (schedule == NULL)
         return false;
     printf("\"now_ns\": %llu, \"times\": [", (unsigned long long)schedule->now);
-    engine_each_ended(machine, gpu, print_ended, &list);
+    engine_each_ended(machine, gpu, schedule, print_ended, &list);
     for (unsigned i = 0; i < schedule->count; i++) {
         const struct sim_sharer *sharer = &schedule->sharers[i];
         const struct sim_queue *queue = &machine->state->queues[sharer->queue % SIM_MAX_QUEUES];
         pid_t pid;
-        bool ended = !queues_owner(machine, sharer->queue, &pid);
+        bool ended = !engine_owner(machine, sharer, &pid);
         print_time(&list, ended ? atomic_load(&queue->pid) : pid, atomic_load(&queue->began), sharer->served, ended);
     }
     printf("]");
