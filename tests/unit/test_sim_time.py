@@ -1,11 +1,13 @@
 """Kernels of the simulated driver take time of their device, which processes share."""
 
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from hami_dra.native import lib
 from hami_dra.sim import Machine, ProcessTime, SimulatedDriver, create_machine, simulated_gpus
 from tests.native.sim.client import run, running
 from tests.native.sim.kernels import KERNELS
@@ -283,6 +285,18 @@ def test_kills_at_random_instants_do_not_wedge_the_device(machine: Machine) -> N
     all_of_them = times(machine)
     assert all_of_them[-1].served_ns == MS
     assert len({(time.pid, time.began_ns) for time in all_of_them}) == len(all_of_them) > 100
+
+
+def test_who_only_looks_can_be_killed_too(machine: Machine) -> None:
+    with running(machine, BUSY):
+        for delay_ms in range(60):
+            with subprocess.Popen(
+                [lib("sim/hami-sim"), "watch", machine.state, "1"], stdout=subprocess.DEVNULL
+            ) as watch:
+                time.sleep(delay_ms % 10 / 1000)
+                watch.kill()
+    assert run(machine, KERNELS + "start(); load(); busy(1); call('cuCtxSynchronize'); show('alive')") == "alive"
+    assert len(times(machine)) == 2
 
 
 def test_the_last_1024_ended_processes_are_remembered(machine: Machine) -> None:

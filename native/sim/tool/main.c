@@ -1,4 +1,5 @@
 /* hami-sim: creates the state of a simulated machine, breaks and divides its GPUs, and shows what runs on them. */
+#include "sim/common/queues.h"
 #include "sim/tool/tool.h"
 
 #include <stdarg.h>
@@ -30,10 +31,11 @@ int tool_fail(const char *format, ...) {
     return 1;
 }
 
-int tool_open(struct machine *machine, const char *path, bool *writable) {
-    *writable = access(path, W_OK) == 0;
-    switch (machine_open(machine, path, *writable)) {
+int tool_open(struct machine *machine, const char *path, uint32_t *own) {
+    bool writable = access(path, W_OK) == 0;
+    switch (machine_open(machine, path, writable)) {
     case MACHINE_OK:
+        *own = writable ? queues_take(machine) : SIM_MAX_QUEUES;
         return 0;
     case MACHINE_ABSENT:
         return tool_fail("%s: cannot be opened", path);

@@ -3,7 +3,6 @@
 #include "sim/common/machine.h"
 #include "sim/common/memory_limits.h"
 #include "sim/common/mig.h"
-#include "sim/common/queues.h"
 #include "sim/common/slots.h"
 #include "sim/tool/times.h"
 #include "sim/tool/tool.h"
@@ -105,11 +104,10 @@ int tool_show(int count, char **arguments) {
     if (count != 1)
         return tool_fail("show needs the path of the state file, and nothing else");
     struct machine machine;
-    bool writable;
-    if (tool_open(&machine, arguments[0], &writable) != 0)
+    uint32_t own;
+    if (tool_open(&machine, arguments[0], &own) != 0)
         return 1;
     const struct sim_state *state = machine.state;
-    uint32_t own = writable ? queues_take(&machine) : SIM_MAX_QUEUES;
     printf("{\"driver\": \"%s\", \"cuda\": \"%u.%u\", \"gpus\": [", state->driver_version, state->cuda_version / 1000,
            state->cuda_version % 1000 / 10);
     for (unsigned i = 0; i < state->gpu_count; i++)

@@ -10,11 +10,11 @@
 
 #define LONGEST_MS 3600000
 
-static int print_line(const struct machine *machine, bool writable) {
+static int print_line(const struct machine *machine, uint32_t own) {
     printf("{\"gpus\": [");
     for (unsigned i = 0; i < machine->state->gpu_count; i++) {
         printf("%s{\"uuid\": \"%s\", ", i == 0 ? "" : ", ", machine->state->gpus[i].uuid);
-        if (!times_print(machine, i, writable))
+        if (!times_print(machine, i, own))
             return tool_fail("out of memory");
         printf("}");
     }
@@ -31,14 +31,14 @@ static void sleep_until(uint64_t instant) {
 int tool_watch(int count, char **arguments) {
     struct machine machine;
     uint64_t milliseconds;
-    bool writable;
+    uint32_t own;
     if (count != 2 || !gpu_parse_number(arguments[1], LONGEST_MS, &milliseconds) || milliseconds == 0)
         return tool_fail("watch needs the path of the state file and a number of ms from 1 to %d", LONGEST_MS);
-    if (tool_open(&machine, arguments[0], &writable) != 0)
+    if (tool_open(&machine, arguments[0], &own) != 0)
         return 1;
     for (uint64_t at = engine_clock();; at += milliseconds * 1000000) {
         sleep_until(at);
-        if (print_line(&machine, writable) != 0)
+        if (print_line(&machine, own) != 0)
             return 1;
     }
 }
