@@ -32,6 +32,7 @@ class MemoryNews:
         self._events = events
         self._evictor = evictor
         self._untold: dict[str, Share] = {}
+        self._problem = ""
 
     async def tell(
         self, before: Mapping[str, ShareMemory], now: Mapping[str, ShareMemory], running: Iterable[Container]
@@ -41,7 +42,7 @@ class MemoryNews:
         for name, each in now.items():
             was_reason = before[name].reason if name in before else ShareMemory(each.share, each.limit).reason
             if each.reason != was_reason:
-                _log.warning("share %s: %s", name, each.message)
+                _log.log(logging.INFO if each.is_held else logging.WARNING, "share %s: %s", name, each.message)
                 self._untold[name] = each.share
         self._untold = {name: share for name, share in self._untold.items() if name in now}
         for name in list(self._untold):
@@ -83,7 +84,9 @@ class MemoryNews:
         try:
             claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
         except KubeError as error:
-            _log.warning("nothing can be told of share %s now: %s", share.name, error)
+            if str(error) != self._problem:  # it is tried again every few seconds
+                _log.warning("nothing can be told of share %s now: %s", share.name, error)
+            self._problem = str(error)
             return None
         return claim if claim.metadata.uid == share.claim_uid else None
 
