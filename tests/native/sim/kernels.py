@@ -13,6 +13,7 @@ PTX = b"""
     .pragma "hami-sim cost=1000000";
     ret;
 }
+.visible .entry hour() { .pragma "hami-sim cost=3600000000000"; ret; }
 .visible .entry by_blocks(.param .u32 unused) .maxntid 128, 1, 1 { .pragma "hami-sim cost=1000 per-block=10"; ret; }
 .visible .entry by_argument(
     .param .u32 first,
