@@ -116,9 +116,9 @@ bool context_may_spin(CUcontext context) {
     return (context->flags & CU_CTX_SCHED_MASK) != CU_CTX_SCHED_BLOCKING_SYNC;
 }
 
-CUresult context_synchronize(CUcontext context) {
+void context_synchronize(CUcontext context) {
     deferred_wait_for_context(context);
-    return queue_wait(context->device, atomic_load(&context->end), context_may_spin(context));
+    queue_wait(context->device, atomic_load(&context->end), context_may_spin(context));
 }
 
 void context_demolish(CUcontext context) {
@@ -330,11 +330,11 @@ CUresult cuCtxSynchronize_v2(CUcontext context) {
     CUresult result = given_or_current(context, &context);
     if (result == CUDA_SUCCESS)
         result = capture_check_unsafe();
-    if (result == CUDA_SUCCESS)
-        result = context_synchronize(context);
-    if (result == CUDA_SUCCESS)
-        pools_synchronize();
-    return result;
+    if (result != CUDA_SUCCESS)
+        return result;
+    context_synchronize(context);
+    pools_synchronize();
+    return CUDA_SUCCESS;
 }
 
 CUresult cuCtxSynchronize(void) {

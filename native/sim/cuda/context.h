@@ -45,7 +45,7 @@ CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, u
 CUresult context_create(CUcontext *context, CUdevice device, unsigned flags, unsigned api_version);
 
 /* Waits until everything that was launched in the context is done. */
-CUresult context_synchronize(CUcontext context);
+void context_synchronize(CUcontext context);
 
 /* Whether who waits for work in the context may keep a processor busy meanwhile. */
 bool context_may_spin(CUcontext context);

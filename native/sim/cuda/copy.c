@@ -14,7 +14,9 @@
 static CUresult begin(CUstream stream, bool synchronous) {
     struct timeline *timeline;
     CUresult result = stream_timeline(stream, &timeline);
-    return result == CUDA_SUCCESS && synchronous ? timeline_synchronize(timeline) : result;
+    if (result == CUDA_SUCCESS && synchronous)
+        timeline_synchronize(timeline);
+    return result;
 }
 
 static CUresult copy(CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream, bool synchronous) {

@@ -60,11 +60,12 @@ CUresult cuEventQuery(CUevent event) {
 
 CUresult cuEventSynchronize(CUevent event) {
     CUresult result = cuEventQuery(event);
+    if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY)
+        return result;
     if (result == CUDA_ERROR_NOT_READY)
-        result = record_wait(event->record, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
-    if (result == CUDA_SUCCESS)
-        pools_synchronize();
-    return result;
+        record_wait(event->record, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
+    pools_synchronize();
+    return CUDA_SUCCESS;
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {

@@ -22,6 +22,16 @@ struct CUgraph_st {
     CUgraphNode *last; /* where the next node goes: nodes run in the order in which they were added */
 };
 
+struct CUgraphExec_st {
+    bool frees_before_launch;
+    size_t count;
+    struct CUgraphNode_st nodes[]; /* that do something, those of graphs within it too */
+};
+
+/* Take and give back memory as an executable graph's nodes say, at once; and free what it has taken and kept. */
+CUresult graph_run_memory(CUgraphExec exec);
+void graph_free_memory(CUgraphExec exec);
+
 /* How long the kernel takes from now on that was made from a node. */
 CUresult graph_exec_set_ns(CUgraphExec exec, CUgraphNode node, uint64_t ns);
 

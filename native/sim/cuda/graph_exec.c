@@ -1,31 +1,10 @@
-/* Graphs that can be launched, and the memory that a device keeps for them: a pool that only a trim empties. */
-#include "sim/cuda/context.h"
+/* Graphs that can be launched. */
 #include "sim/cuda/graph.h"
-#include "sim/cuda/memory.h"
-#include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
 #include <stdlib.h>
-
-struct CUgraphExec_st {
-    bool frees_before_launch;
-    size_t count;
-    struct CUgraphNode_st nodes[]; /* that do something, those of graphs within it too */
-};
-
-static CUmemoryPool graph_pools[SIM_MAX_GPUS];
-
-/* The device's pool for graphs. NULL without memory. */
-static CUmemoryPool pool_of(CUdevice device) {
-    pool_lock();
-    if (graph_pools[device] == NULL && (graph_pools[device] = pool_new(device, 0)) != NULL)
-        graph_pools[device]->threshold = UINT64_MAX;
-    CUmemoryPool pool = graph_pools[device];
-    pool_unlock();
-    return pool;
-}
 
 /* Copies the nodes that do something to `nodes`, unless that is NULL; returns how many there are. */
 static size_t flatten(CUgraph graph, struct CUgraphNode_st *nodes) {
@@ -44,55 +23,8 @@ static size_t flatten(CUgraph graph, struct CUgraphNode_st *nodes) {
     return count;
 }
 
-static CUresult allocate(const struct CUgraphNode_st *node) {
-    CUmemoryPool pool = pool_of(node->device);
-    struct block *block = arena_find(node->pointer);
-    if (pool == NULL)
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    if (atomic_load(&block->kind) == BLOCK_GRAPH)
-        return CUDA_ERROR_INVALID_VALUE; /* it still lives since the last launch */
-    CUresult result = pool_take(pool, block->size);
-    if (result == CUDA_SUCCESS) {
-        block->pool = pool;
-        block->context = context_index(context_primary(node->device));
-        atomic_store(&block->kind, BLOCK_GRAPH);
-    }
-    return result;
-}
-
-/* Does what a node has to do with memory, which is done at once. */
-static CUresult run_memory(const struct CUgraphNode_st *node) {
-    switch (node->type) {
-    case CU_GRAPH_NODE_TYPE_MEM_ALLOC:
-        return allocate(node);
-    case CU_GRAPH_NODE_TYPE_MEM_FREE:
-        return memory_free(node->pointer);
-    default:
-        return CUDA_SUCCESS;
-    }
-}
-
-/* Frees what the graph has allocated and not freed itself. */
-static void free_all(CUgraphExec exec) {
-    for (size_t i = 0; i < exec->count; i++)
-        if (exec->nodes[i].type == CU_GRAPH_NODE_TYPE_MEM_ALLOC)
-            memory_free(exec->nodes[i].pointer);
-}
-
 static CUresult check(CUgraphExec exec, CUstream stream, struct timeline **timeline) {
     return exec == NULL ? CUDA_ERROR_INVALID_VALUE : stream_timeline(stream, timeline);
-}
-
-/* Takes and gives back the memory of the graph. */
-static CUresult run_all_memory(CUgraphExec exec) {
-    CUresult result = CUDA_SUCCESS;
-    if (exec->frees_before_launch)
-        free_all(exec);
-    for (size_t i = 0; result == CUDA_SUCCESS && i < exec->count; i++)
-        result = run_memory(&exec->nodes[i]);
-    if (result == CUDA_ERROR_OUT_OF_MEMORY)
-        free_all(exec);
-    return result;
 }
 
 /* Kernels that go one after the other are one piece of work. */
@@ -116,7 +48,7 @@ CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
     struct timeline *timeline;
     CUresult result = check(exec, stream, &timeline);
     if (result == CUDA_SUCCESS)
-        result = run_all_memory(exec);
+        result = graph_run_memory(exec);
     return result != CUDA_SUCCESS ? result : run_kernels(exec, timeline);
 }
 
@@ -141,9 +73,9 @@ CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {
     CUresult result = check(exec, stream, &timeline);
     if (result != CUDA_SUCCESS)
         return result;
-    result = run_all_memory(exec);
+    result = graph_run_memory(exec);
     if (result == CUDA_SUCCESS)
-        free_all(exec);
+        graph_free_memory(exec);
     return result == CUDA_ERROR_OUT_OF_MEMORY ? result : CUDA_SUCCESS;
 }
 
@@ -194,44 +126,4 @@ CUresult cuGraphExecDestroy(CUgraphExec exec) {
         return CUDA_ERROR_INVALID_VALUE;
     free(exec);
     return CUDA_SUCCESS;
-}
-
-static CUresult find_pool(CUdevice device, CUmemoryPool *pool) {
-    const struct sim_gpu *gpu;
-    CUresult result = process_gpu(device, &gpu);
-    if (result != CUDA_SUCCESS)
-        return result;
-    *pool = pool_of(device);
-    return *pool != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
-}
-
-CUresult cuDeviceGraphMemTrim(CUdevice device) {
-    CUmemoryPool pool;
-    CUresult result = find_pool(device, &pool);
-    return result != CUDA_SUCCESS ? result : cuMemPoolTrimTo(pool, 0);
-}
-
-static CUmemPool_attribute attribute_of_pool(CUgraphMem_attribute attribute) {
-    switch (attribute) {
-    case CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT:
-        return CU_MEMPOOL_ATTR_USED_MEM_CURRENT;
-    case CU_GRAPH_MEM_ATTR_USED_MEM_HIGH:
-        return CU_MEMPOOL_ATTR_USED_MEM_HIGH;
-    case CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT:
-        return CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT;
-    default:
-        return CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH;
-    }
-}
-
-CUresult cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attribute, void *value) {
-    CUmemoryPool pool;
-    CUresult result = find_pool(device, &pool);
-    return result != CUDA_SUCCESS ? result : cuMemPoolGetAttribute(pool, attribute_of_pool(attribute), value);
-}
-
-CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attribute, void *value) {
-    CUmemoryPool pool;
-    CUresult result = find_pool(device, &pool);
-    return result != CUDA_SUCCESS ? result : cuMemPoolSetAttribute(pool, attribute_of_pool(attribute), value);
 }

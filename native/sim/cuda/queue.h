@@ -21,7 +21,7 @@ CUresult queue_expect(CUdevice device, uint64_t position, uint64_t *until);
 
 /* Waits until everything is done up to the position; for the last few microseconds without sleeping, if it `may_spin`.
  */
-CUresult queue_wait(CUdevice device, uint64_t position, bool may_spin);
+void queue_wait(CUdevice device, uint64_t position, bool may_spin);
 
 /* The instant at which a queue came to a position, in ns on the monotonic clock. */
 struct instant {
@@ -34,7 +34,7 @@ struct instant {
 
 /* Notes an instant, so that it becomes known once the queue comes there if it is `timed`. It must not move until it is
  * known or forgotten. */
-CUresult queue_note(struct instant *instant, CUdevice device, uint64_t position, bool timed);
+void queue_note(struct instant *instant, CUdevice device, uint64_t position, bool timed);
 void queue_forget(struct instant *instant);
 
 /* The instant, if queue_query says that the queue has come there. */

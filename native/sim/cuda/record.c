@@ -36,7 +36,7 @@ CUresult record_query(const struct record *record) {
     return queue_query(record->instant.device, record->instant.position);
 }
 
-CUresult record_wait(struct record *record, bool may_spin) {
+void record_wait(struct record *record, bool may_spin) {
     deferred_wait_for_record(record);
-    return queue_wait(record->instant.device, record->instant.position, may_spin);
+    queue_wait(record->instant.device, record->instant.position, may_spin);
 }

@@ -21,6 +21,6 @@ void record_release(struct record *record); /* NULL: nothing */
 
 /* As queue_query and queue_wait. */
 CUresult record_query(const struct record *record);
-CUresult record_wait(struct record *record, bool may_spin);
+void record_wait(struct record *record, bool may_spin);
 
 #endif

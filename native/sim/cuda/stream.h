@@ -5,6 +5,23 @@
 #include "sim/cuda/capture.h"
 #include "sim/cuda/timeline.h"
 
+#define STREAM_MARK 0x53545245u /* what a live stream's first word holds */
+
+struct CUstream_st {
+    uint32_t mark;
+    unsigned flags;
+    int priority;
+    struct timeline timeline;
+    struct capture *capture; /* NULL, or one that may have ended */
+};
+
+static inline bool stream_is_default(CUstream stream) {
+    return stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
+}
+
+/* The context of the stream, whether it is captured or not. */
+CUresult stream_owner(CUstream stream, CUcontext *context);
+
 /* The context in which the stream's work happens: the stream's own, or the current one for a default stream. */
 CUresult stream_context(CUstream stream, CUcontext *context);
 

@@ -58,17 +58,17 @@ CUresult timeline_call_back(struct timeline *timeline, CUstreamCallback callback
     return deferred_add(timeline, call, true, &is_deferred);
 }
 
-CUresult timeline_record_now(struct timeline *timeline, struct record *record) {
-    CUresult result =
-        queue_note(&record->instant, timeline->context->device, timeline_position(timeline), record->timed);
+void timeline_record_now(struct timeline *timeline, struct record *record) {
+    queue_note(&record->instant, timeline->context->device, timeline_position(timeline), record->timed);
     atomic_store(&record->pending, false);
-    return result;
 }
 
 CUresult timeline_record(struct timeline *timeline, struct record *record) {
     bool is_deferred;
     CUresult result = deferred_add(timeline, (struct deferred){DEFERRED_RECORD, .record = record}, false, &is_deferred);
-    return is_deferred || result != CUDA_SUCCESS ? result : timeline_record_now(timeline, record);
+    if (!is_deferred && result == CUDA_SUCCESS)
+        timeline_record_now(timeline, record);
+    return result;
 }
 
 /* What is of another device is done when this is called. */
@@ -98,7 +98,7 @@ CUresult timeline_query(const struct timeline *timeline) {
     return queue_query(timeline->context->device, end_of(timeline));
 }
 
-CUresult timeline_synchronize(const struct timeline *timeline) {
+void timeline_synchronize(const struct timeline *timeline) {
     deferred_wait(timeline);
-    return queue_wait(timeline->context->device, end_of(timeline), context_may_spin(timeline->context));
+    queue_wait(timeline->context->device, end_of(timeline), context_may_spin(timeline->context));
 }

@@ -44,7 +44,7 @@ CUresult timeline_wait(struct timeline *timeline, struct record *record);
 
 /* The same at once, although something is deferred: for what was deferred itself. */
 CUresult timeline_put_now(struct timeline *timeline, uint64_t ns);
-CUresult timeline_record_now(struct timeline *timeline, struct record *record);
+void timeline_record_now(struct timeline *timeline, struct record *record);
 void timeline_wait_now(struct timeline *timeline, const struct record *record);
 
 /* The position at which everything is done that what comes next in the timeline must wait for. */
@@ -52,7 +52,7 @@ uint64_t timeline_position(const struct timeline *timeline);
 
 /* Whether all that is in the timeline is done, and to wait for that. */
 CUresult timeline_query(const struct timeline *timeline);
-CUresult timeline_synchronize(const struct timeline *timeline);
+void timeline_synchronize(const struct timeline *timeline);
 
 /* The calling thread's own default stream in a context. NULL without memory. */
 struct timeline *timeline_own(CUcontext context);
