@@ -186,6 +186,19 @@ async def test_container_whose_limit_cannot_be_had_is_reported(node: Node, tree:
     await until(lambda: condition(node, claim) == ("True", "ByDriver"), "the claim's condition after its end")
 
 
+async def test_what_a_lost_gpu_does_not_tell_is_reported_until_it_is_back(node: Node, tree: Path) -> None:
+    claim = await node.claim("one", share("a", 0))
+    await node.prepared(claim)
+    gpu = node.machine.gpus[0].uuid
+    async with RuntimeContainer(node, tree, claim) as container:
+        await seen(node, container, True)
+        node.machine.fault(gpu, "lost=1")
+        await until(lambda: condition(node, claim) == ("False", "LimitMissing"), "the claim's condition")
+        node.machine.fault(gpu, "lost=0")
+        await until(lambda: condition(node, claim) == ("True", "ByDriver"), "the claim's condition when it is back")
+        assert await container.take(0, 4 * GIB + 2**20) == TOO_MUCH
+
+
 @on_older_driver
 async def test_library_alone_is_got_past_and_that_is_reported(node: Node, tree: Path) -> None:
     claim = await node.claim("one", share("a", 0))
