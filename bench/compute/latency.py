@@ -11,6 +11,7 @@ import msgspec
 from bench.compute.load import Load
 from bench.compute.run import LEAD_NS, Bench, get_ready
 from bench.compute.scenario import Tenant
+from bench.compute.windows import percentile
 from bench.core.program import ProgramError
 from hami_dra.shares.share import Priority
 
@@ -40,11 +41,6 @@ class Latency(msgspec.Struct, frozen=True):
 
 class _Requests(msgspec.Struct):
     latencies_ns: list[int]
-
-
-def percentile(values: list[int], percent: float) -> int:
-    """The smallest of some values that so many percent of them do not exceed."""
-    return sorted(values)[ceil(len(values) * percent / 100) - 1]
 
 
 def latencies(bench: Bench) -> Iterator[Latency]:

@@ -79,9 +79,9 @@ def _settled(
     meanwhile: Callable[[Site, int], None] = lambda site, begin: None,
 ) -> Settled:
     try:
-        begin, curves = bench.curves(scenario, meanwhile)
+        seen = bench.see(scenario, meanwhile)
     except ProgramError as error:
         return Settled(name, bench.name, aim_ms, failure=str(error))
-    changed, window = begin + bench.ns(_CHANGE), round(_WINDOW_NS * bench.timing.scale)
-    after = settled_after(curves[tenant.name], changed, share, _TOLERANCE, window)
+    changed, window = seen.begin + bench.ns(_CHANGE), round(_WINDOW_NS * bench.timing.scale)
+    after = settled_after(seen.curves[tenant.name], changed, share, _TOLERANCE, window)
     return Settled(name, bench.name, aim_ms, None if after is None else after / MS)

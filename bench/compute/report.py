@@ -38,14 +38,21 @@ def show(results: Results, console: Console) -> None:
 def outside(results: Results) -> Iterator[str]:
     """What is outside the aims, each in a line."""
     limited = [one for one in results.outcomes if one.library != NATIVE and one.failure is None]
-    missed = {f"{one.library}: {one.group}, {one.name}": list(one.missed()) for one in limited}
+    missed = {f"{one.library}: {one.group}, {one.name}{_disturbed(one)}": list(one.missed()) for one in limited}
     late = [one for one in results.settled if one.failure is None and not one.is_in_time]
-    yield f"within the aims: {sum(not words for words in missed.values())} of {len(missed)} runs"
+    within = sum(not words for words in missed.values())
+    disturbed = sum(not one.is_undisturbed for one in limited)
+    yield f"within the aims: {within} of {len(missed)} runs; disturbed: {disturbed}"
     for name, words in missed.items():
         if words:
             yield f"outside: {name}: {'; '.join(words)}"
     for one in late:
         yield f"outside: {one.library}: {one.name}: {_after(one)}, not within {one.aim_ms:g} ms"
+
+
+def _disturbed(outcome: Outcome) -> str:
+    late = outcome.late_ns / _MS
+    return "" if outcome.is_undisturbed else f" (disturbed: sleeping processes woke up {late:.0f} ms late)"
 
 
 def _outcomes(library: str, outcomes: Sequence[Outcome]) -> Table:

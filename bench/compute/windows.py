@@ -1,10 +1,11 @@
-"""What is made of samples of GPU time: shares in windows, fairness, what is lost, how soon a share is there.
+"""What is made of samples: shares in windows, fairness, how soon a share is there, percentiles.
 
 Pure arithmetic. Instants and times are ns, shares are percent.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import ceil
 from statistics import median
 from typing import NamedTuple
 
@@ -81,6 +82,11 @@ def settled_after(curve: Curve, begin: int, share: float, tolerance: float, leng
         if abs(_share(first, curve[last]) - share) <= tolerance:
             return first.instant - begin
     return None
+
+
+def percentile(values: Sequence[int], percent: float) -> int:
+    """The smallest of some values that so many percent of them do not exceed."""
+    return sorted(values)[ceil(len(values) * percent / 100) - 1]
 
 
 def _share(first: Sample, last: Sample) -> float:

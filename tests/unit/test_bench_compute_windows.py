@@ -2,14 +2,14 @@
 
 import pytest
 
-from bench.compute.latency import percentile
 from bench.compute.load import Load
-from bench.compute.outcome import Outcome, Timing, judge
+from bench.compute.outcome import QUIET_NS, Outcome, Timing, judge, least_disturbed
 from bench.compute.scenario import Scenario, Tenant
 from bench.compute.windows import (
     Curve,
     Sample,
     Spread,
+    percentile,
     settled_after,
     share_between,
     spread,
@@ -139,3 +139,14 @@ def test_a_launch_of_a_graph_takes_as_long_as_its_kernels() -> None:
     assert Load(cost_ns=100, per_block_ns=10, grid=5).launch_ns == 150
     assert Load(cost_ns=100, call="graph", graph=20, wait="ahead").launch_ns == 2000
     assert "ahead=5000" in Load(cost_ns=100, call="graph", graph=20, wait="ahead").arguments()
+
+
+@pytest.mark.parametrize(
+    ("late", "kept", "runs"),
+    [([QUIET_NS, 0], QUIET_NS, 1), ([9 * MS, 5 * MS, 7 * MS, 0], 5 * MS, 3), ([9 * MS, 0, 8 * MS], 0, 2)],
+)
+def test_runs_are_done_again_while_they_are_disturbed(late: list[int], kept: int, runs: int) -> None:
+    outcomes = [Outcome("group", "name", "ours", late_ns=each) for each in late]
+    waiting = iter(outcomes)
+    assert least_disturbed(lambda: next(waiting), 3).late_ns == kept
+    assert len(list(waiting)) == len(late) - runs
