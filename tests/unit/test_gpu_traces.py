@@ -9,7 +9,8 @@ from hami_dra.gpu import traces
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A driver root, and the kernel's view of the driver in `proc`."""
-    for path in ("dev/nvidia0", "dev/nvidiactl", "usr/lib64/libnvidia-ml.so.580", "cdi/nvidia.yaml", "proc/version"):
+    devices = ("dev/nvidia0", "dev/nvidiactl", "dev/nvidia-caps/nvidia-cap1")
+    for path in (*devices, "usr/lib64/libnvidia-ml.so.580", "cdi/nvidia.yaml", "proc/version"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
     (tmp_path / "usr/lib64/libnvidia-ml.so.1").symlink_to("libnvidia-ml.so.580")
@@ -32,6 +33,7 @@ def new_driver(root: Path) -> None:
     [
         lambda root: (root / "dev/nvidia1").touch(),
         lambda root: (root / "dev/nvidia0").unlink(),
+        lambda root: (root / "dev/nvidia-caps/nvidia-cap12").touch(),
         lambda root: (root / "proc/gpus/0000:3b:00.0").rename(root / "proc/gpus/0000:5e:00.0"),
         lambda root: (root / "proc/version").write_text("another"),
         lambda root: (root / "proc/version").unlink(),
