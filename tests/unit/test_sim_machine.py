@@ -86,6 +86,7 @@ def test_two_gpus_of_one_uuid_are_refused(tmp_path: Path) -> None:
         ["create"],
         ["create", "x", "--speed", "9"],
         ["create", "x", "--cuda"],
+        ["create", "x", "--slice-us", "99"],
         ["show"],
         ["watch", "x"],
         ["watch", "x", "0"],

@@ -50,8 +50,8 @@ static int set_context_ms(const char *value) {
 
 static int set_slice_us(const char *value) {
     uint64_t microseconds;
-    if (!gpu_parse_number(value, 10000000, &microseconds) || microseconds == 0)
-        return tool_fail("--slice-us %s: not a number of microseconds from 1 to 10000000", value);
+    if (!gpu_parse_number(value, 10000000, &microseconds) || microseconds < 100)
+        return tool_fail("--slice-us %s: not a number of microseconds from 100 to 10000000", value);
     state->slice_ns = microseconds * 1000;
     return 0;
 }
