@@ -131,6 +131,10 @@ class Container:
         """Lay out a share's folder, or change it, as the plugin does."""
         ShareFolders(self.shares).ensure(share)
 
+    def resize(self, share: Share, memory: int) -> None:
+        """Hold a share to so many bytes from now on, as the plugin does."""
+        ShareFolders(self.shares).resize(share, memory)
+
     def folder(self, share: Share) -> Path:
         return ShareFolders(self.shares).path(share)
 

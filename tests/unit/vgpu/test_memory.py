@@ -1,7 +1,6 @@
 """Memory of one share: what is counted, shown and refused."""
 
 import pytest
-from msgspec.structs import replace
 
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
 
@@ -95,13 +94,13 @@ def test_two_shares_of_one_gpu_add_up(container: Container) -> None:
 
 
 def test_a_changed_limit_holds_for_running_processes(container: Container) -> None:
-    share = container.grant(0, 2 * GIB)
+    share = container.grant(0, 3 * GIB)
     client = container.client()
     _, key = client.allocate(2 * GIB)
-    container.write(replace(share, memory=1 * GIB))
+    container.resize(share, 1 * GIB)
     assert client.info() == (0, 1 * GIB)
     assert client.allocate(512)[0] == OUT_OF_MEMORY
     assert client.release(key) == SUCCESS
     assert client.allocate(1 * GIB + 512)[0] == OUT_OF_MEMORY
-    container.write(replace(share, memory=3 * GIB))
+    container.resize(share, 3 * GIB)
     assert client.allocate(3 * GIB)[0] == SUCCESS
