@@ -61,6 +61,9 @@ bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills i
 	@$(BIN)/python -m bench.ledger races
 	@$(BIN)/python -m bench.ledger kills
 
+describe: build $(VENV)/.test ## write docs/describe.md: what kubectl tells of claims and pods on a real cluster
+	$(BIN)/pytest tests/e2e/test_describe.py tests/e2e/test_gate_off.py -k "not emulating" --write-docs $(ARGS)
+
 cuda-functions: $(VENV)/.test ## write docs/cuda-functions.md: what is intercepted of cuda.h, and why the rest is not
 	$(BIN)/python -m tools.cuda_functions
 
@@ -103,4 +106,4 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e glibc bench-core bench-compute bench-compute-plots bench-plugin bench-hook bench-races cuda-functions share-config lint format image wheel clean
+.PHONY: help demo build test test-sanitized fuzz e2e describe glibc bench-core bench-compute bench-compute-plots bench-plugin bench-hook bench-races cuda-functions share-config lint format image wheel clean

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.image.build import IMAGE
-from hami_dra.sim import create_machine, simulated_gpus
+from hami_dra.sim import Machine, create_machine, simulated_gpus
 from tests.e2e.client import CLIENT_IMAGE
 from tests.e2e.cluster import Cluster, Failed, LocalCluster
 from tests.e2e.driver import Driver
@@ -16,6 +16,7 @@ from tests.e2e.objects import bare_pod
 from tests.e2e.workspace import Workspace
 
 GATE = "DRAConsumableCapacity"
+_GPUS = simulated_gpus(2, memory_bytes=16 * 2**30)
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def local_cluster(
 ) -> Iterator[LocalCluster]:
     """A cluster on this machine with two simulated GPUs of 16 GiB and `images`; all of it goes at the end."""
     cluster = LocalCluster(home)
-    create_machine(driver_root(cluster), simulated_gpus(2, memory_bytes=16 * 2**30))
+    create_machine(driver_root(cluster), _GPUS)
     try:
         cluster.up(gates, emulated_version)
         for image in images:
@@ -60,6 +61,11 @@ def driver_root(cluster: Cluster) -> Path:
     if isinstance(cluster, LocalCluster):
         return cluster.home / "driver-root"
     return Path(os.environ.get("E2E_DRIVER_ROOT", "/"))
+
+
+def gpu_machine(cluster: LocalCluster) -> Machine:
+    """The simulated machine that a cluster's node is."""
+    return Machine(driver_root(cluster), _GPUS)
 
 
 @contextmanager

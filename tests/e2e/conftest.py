@@ -3,8 +3,9 @@
 With KUBECONFIG set the tests run on that cluster, otherwise on clusters of their own: README.md tells of both.
 """
 
+import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from deploy.image.build import build
 from tests.e2e.client import build_client
-from tests.e2e.cluster import Cluster, wait_for
-from tests.e2e.clusters import GATE, existing_cluster, installed_driver, local_cluster, new_workspace
+from tests.e2e.cluster import Cluster, LocalCluster, wait_for
+from tests.e2e.clusters import GATE, existing_cluster, gpu_machine, installed_driver, local_cluster, new_workspace
 from tests.e2e.driver import Driver
+from tests.e2e.transcript import Transcript
 from tests.e2e.workspace import Workspace
 from tools.go_programs import CLUSTER_SOURCES, programs
 
@@ -61,6 +63,38 @@ def workspace(cluster: Cluster, driver: Driver, request: pytest.FixtureRequest) 
     with new_workspace(cluster, request.node.name) as made:
         yield made
     driver.wait_for_nothing_left()
+
+
+@pytest.fixture
+def break_gpu(cluster: Cluster) -> Iterator[Callable[..., None]]:
+    """Lets faults happen to the second GPU, which is whole again afterwards."""
+    if not isinstance(cluster, LocalCluster):
+        pytest.skip("needs a machine whose GPUs can be broken")
+    machine = gpu_machine(cluster)
+    gpu = machine.gpus[1].uuid
+    yield lambda *faults: machine.fault(gpu, *faults)
+    machine.fault(gpu, "lost=0", "remap-pending=0", "reset=1")
+
+
+@pytest.fixture
+def knows_taints(cluster: Cluster) -> bool:
+    """Whether the feature gates for taints and pods' device health are on, which they are by default from 1.36."""
+    version = json.loads(cluster.kubectl("get", "--raw=/version"))
+    return int(version.get("emulationMinor") or version["minor"]) >= 36
+
+
+@pytest.fixture(scope="session")
+def transcript(request: pytest.FixtureRequest) -> Iterator[Transcript]:
+    """What is told to people; it is written to docs/ if that was asked for and everything went as it should."""
+    told = Transcript()
+    yield told
+    if request.config.getoption("--write-docs") and not request.session.testsfailed:
+        told.write()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make describe` says."""
+    parser.addoption("--write-docs", action="store_true", help="write docs/describe.md from what kubectl tells")
 
 
 @pytest.hookimpl(wrapper=True)

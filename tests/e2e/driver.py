@@ -1,5 +1,8 @@
 """The driver as it runs in a cluster: installed by helm, asked through the API server."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,16 @@ class Driver:
     def restarts(self) -> int:
         """How often the plugin's container was restarted."""
         return restarts_of(self._cluster.get("pod", self.pod(), f"--namespace={NAMESPACE}"))
+
+    @contextmanager
+    def without_admission_policy(self, resource: str) -> Iterator[None]:
+        """The driver as on a cluster whose administrator does without the policy for the parameters in a resource."""
+        binding = f"validatingadmissionpolicybinding/{NAMESPACE}-{RELEASE}-share-config-{resource}"
+        saved = self._cluster.get(binding)
+        self._cluster.kubectl("delete", binding)
+        yield
+        del saved["metadata"]["resourceVersion"], saved["metadata"]["uid"]
+        self._cluster.kubectl("create", "--filename=-", stdin=json.dumps(saved))
 
     def uninstall(self) -> None:
         """Remove the release and all of its objects."""

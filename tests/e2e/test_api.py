@@ -1,8 +1,6 @@
 """What the cluster's API shows of shares, and what it refuses."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -114,10 +112,10 @@ def _apply_status(workspace: Workspace, status: Object, node: str) -> None:
     workspace.kubectl("apply", *how, *_as_plugin_of(node), stdin=json.dumps(wanted | {"status": status}))
 
 
-def test_refused_claim_says_why_on_itself_and_on_its_pod(cluster: Cluster, workspace: Workspace) -> None:
+def test_refused_claim_says_why_on_itself_and_on_its_pod(workspace: Workspace, driver: Driver) -> None:
     wrong = claim("wrong", GPU)
     wrong["spec"]["devices"]["config"] = [_config(HEADER | {"logLevel": 5})]
-    with _without_admission_policy(cluster, "resourceclaims"):
+    with driver.without_admission_policy("resourceclaims"):
         wait_for("a claim that nobody checks", lambda: _is_taken(workspace, wrong), 20)
     workspace.create(pod("user", "--stay", "show", claim="wrong"))
     of_the_driver = f"--field-selector=source={DRIVER},reason=ShareRefused"
@@ -126,17 +124,6 @@ def test_refused_claim_says_why_on_itself_and_on_its_pod(cluster: Cluster, works
     assert sorted(event["involvedObject"]["kind"] for event in events) == ["Pod", "ResourceClaim"]
     for event in events:
         assert "config[0].opaque.parameters.logLevel: Expected `int` <= 4" in event["message"]
-
-
-@contextmanager
-def _without_admission_policy(cluster: Cluster, resource: str) -> Iterator[None]:
-    """The driver as on a cluster whose administrator does without the policy for a resource."""
-    binding = f"validatingadmissionpolicybinding/{NAMESPACE}-{RELEASE}-share-config-{resource}"
-    saved = cluster.get(binding)
-    cluster.kubectl("delete", binding)
-    yield
-    del saved["metadata"]["resourceVersion"], saved["metadata"]["uid"]
-    cluster.kubectl("create", "--filename=-", stdin=json.dumps(saved))
 
 
 def _is_taken(workspace: Workspace, object_: Object) -> bool:

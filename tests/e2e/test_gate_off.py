@@ -9,6 +9,7 @@ from deploy.image.build import REPOSITORY
 from tests.e2e.cluster import Cluster, wait_for
 from tests.e2e.clusters import GATE, installed_driver, local_cluster, new_workspace
 from tests.e2e.driver import Driver
+from tests.e2e.transcript import Transcript
 
 EXAMPLE = REPOSITORY / "examples" / "first-light"
 
@@ -33,10 +34,16 @@ def test_log_and_event_say_what_to_switch_on(cluster: Cluster, driver: Driver) -
     assert [GATE in event["message"] for event in events] == [True]
 
 
-def test_nothing_is_offered_and_nothing_prepared(cluster: Cluster, driver: Driver) -> None:
+def test_nothing_is_offered_and_nothing_prepared(cluster: Cluster, driver: Driver, transcript: Transcript) -> None:
     with new_workspace(cluster, "gate-off") as workspace:
         workspace.apply(EXAMPLE / "claims.yaml")
         workspace.apply(EXAMPLE / "pod-0.yaml")
         workspace.wait_until_unschedulable("pod-0")
+        transcript.tell(
+            "A cluster without the feature gate DRAConsumableCapacity",
+            "The driver offers no GPU, and says why in its log and in an Event on the node.",
+        )
+        transcript.show(workspace, "describe", "pod/pod-0")
+        transcript.show(workspace, "events", "--all-namespaces", "--for=node/gpu-node", "--types=Warning")
         assert driver.gpus() == {}
         assert driver.leftovers() == []
