@@ -67,8 +67,8 @@ def test_gpu_that_is_lost_under_a_pod(
     workspace.wait_until_unschedulable("late")
     transcript.tell(
         "A pod that waits for such a GPU",
-        "The scheduler says the same as where there is no room. The taint in `kubectl get resourceslices -o yaml` and the "
-        "Events on the node tell why.",
+        "The scheduler says the same as where there is no room. The taint in `kubectl get resourceslices -o yaml` and "
+        "the Events on the node tell why.",
     )
     assert "cannot allocate all claims" in transcript.show(workspace, "describe", "pod/late")
 
