@@ -35,7 +35,7 @@ def main(
     quick: Annotated[
         bool, typer.Option(help="A moment of one run of each kind: shows that it works, not how well.")
     ] = False,
-    full: Annotated[bool, typer.Option(help="Every combination: about an hour.")] = False,
+    full: Annotated[bool, typer.Option(help="Every combination: half an hour, or more on a busy machine.")] = False,
     only: Annotated[str, typer.Option(help="Only what is told, as it begins, by a line with this in it.")] = "",
 ) -> None:
     """Judge libvgpu.so by the time that tenants have of a simulated GPU, which knows what it gave to whom."""
