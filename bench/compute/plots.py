@@ -41,7 +41,8 @@ def limits(results: Results) -> Figure | None:
             label=library,
         )
     axes.set(xlabel="asked for, % of the GPU's time", ylabel="had, %", xlim=(0, 100), ylim=(0, 105))
-    axes.legend()
+    if len(runs) > 1:
+        axes.legend()
     return figure
 
 
@@ -68,7 +69,8 @@ def deviations(results: Results) -> Figure | None:
         )
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="percentage points more than asked for", ylim=(len(names) - 0.5, -0.5))
-    axes.legend(loc="lower right")
+    if len(runs) > 1:
+        axes.legend(loc="lower right")
     return figure
 
 
@@ -88,15 +90,14 @@ def latency(results: Results) -> Figure | None:
     names = list(dict.fromkeys(one.name for one in results.latencies))
     if not names:
         return None
+    longest = max((max(one.requests) for one in results.latencies if one.failure is None), default=1)
     figure = Figure(figsize=(8, 3), layout="constrained")
     figure.supylabel("part of the requests that took no longer", fontsize=9)
-    for axes, name in zip(
-        figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0], names, strict=True
-    ):
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True, squeeze=False)[0], names, strict=True):
         for one in results.latencies:
             if one.name == name and one.failure is None:
                 axes.ecdf([ns / 1e6 for ns in one.requests], color=_COLOURS[one.library], label=one.library)
-        axes.set(title=name, xlabel="ms", xlim=(0, None), ylim=(0, 1))
+        axes.set(title=name, xlabel="ms", xlim=(0, longest / 1e6), ylim=(0, 1))
         axes.legend(loc="lower right")
     return figure
 
