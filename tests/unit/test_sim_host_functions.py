@@ -139,13 +139,13 @@ def test_another_device_is_waited_for(machine: Machine) -> None:
         HOST_FUNCTIONS
         + """
 event, later = call("cuEventCreate", 0), None
-busy(50_000_000)
-call("cuEventRecord", event, 0)
-start(1); load()
+def wait_on_the_other():
+    call("cuEventRecord", event, 0)
+    start(1); load()
+    call("cuStreamWaitEvent", 0, event, 0)
+    return error_of("cuEventQuery", event) == "CUDA_ERROR_NOT_READY"
+at_once = while_busy(wait_on_the_other, device=0)
 later = call("cuEventCreate", 0)
-before = time.monotonic()
-call("cuStreamWaitEvent", 0, event, 0)
-at_once = error_of("cuEventQuery", event) == "CUDA_ERROR_NOT_READY"
 busy(1_000_000)
 call("cuEventRecord", later, 0)
 call("cuCtxSynchronize")

@@ -26,10 +26,11 @@ def kernel_params(name="millisecond", grid=1):
 def duration(graph):
     # How long a launch of an executable graph takes.
     first, last = call("cuEventCreate", 0), call("cuEventCreate", 0)
-    busy(2_000_000, stream)
-    call("cuEventRecord", first, stream)
-    call("cuGraphLaunch", graph, stream)
-    call("cuEventRecord", last, stream)
+    def launch_it():
+        call("cuEventRecord", first, stream)
+        call("cuGraphLaunch", graph, stream)
+        call("cuEventRecord", last, stream)
+    while_busy(launch_it, stream)
     call("cuStreamSynchronize", stream)
     return elapsed_ns(first, last)
 """

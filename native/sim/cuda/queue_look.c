@@ -98,3 +98,31 @@ CUresult queue_check(struct queue *queue, uint64_t position) {
         queue_look(queue);
     return position <= queue->served ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
+
+/* Takes the locks of all queues of this process, or of none: who holds one may be a thread that exit has interrupted.
+ */
+static bool lock_all(void) {
+    for (CUdevice device = 0; device < process_get()->device_count; device++) {
+        struct queue *queue = atomic_load(&queues[device]);
+        if (queue == NULL || pthread_mutex_trylock(&queue->lock) == 0)
+            continue;
+        while (device-- > 0)
+            if ((queue = atomic_load(&queues[device])) != NULL)
+                pthread_mutex_unlock(&queue->lock);
+        return false;
+    }
+    return true;
+}
+
+/* A process that ends with work to do has had the device up to then. */
+__attribute__((destructor)) static void look_for_the_last_time(void) {
+    if (process_get() == NULL || !lock_all())
+        return;
+    for (CUdevice device = 0; device < process_get()->device_count; device++) {
+        struct queue *queue = atomic_load(&queues[device]);
+        if (queue == NULL)
+            continue;
+        queue_look(queue);
+        pthread_mutex_unlock(&queue->lock);
+    }
+}

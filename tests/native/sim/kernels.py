@@ -48,6 +48,21 @@ def busy(ns, stream=0):
     pointers = (ctypes.c_void_p * 4)(*(ctypes.addressof(value) for value in values))
     call("cuLaunchKernel", function("by_argument"), 1, 1, 1, 32, 1, 1, 0, stream, ctypes.addressof(pointers), 0)
 
+def while_busy(act, stream=0, device=None):
+    # What `act` returns, done while the stream is busy from beginning to end, however slow this machine is.
+    ns = 10_000_000
+    while True:
+        if device is not None:
+            start(device); load()
+        gate = call("cuEventCreate", 2)
+        busy(ns, stream)
+        call("cuEventRecord", gate, stream)
+        result = act()
+        if error_of("cuEventQuery", gate) == "CUDA_ERROR_NOT_READY":
+            return result
+        call("cuCtxSynchronize")
+        ns *= 2
+
 def elapsed_ns(first, last):
     return round(call("cuEventElapsedTime", first, last) * 1e6)
 '''
