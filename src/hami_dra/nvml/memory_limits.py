@@ -58,7 +58,10 @@ def limit_obstacle(gpu: Any) -> str:
         with _probe(sibling_place(mount)) as cgroup:
             return _tried(gpu, cgroup)
     except OSError as error:
-        return f"no cgroup can be made on trial ({error}): mount the host's /sys/fs/cgroup writable into the plugin's"
+        return (
+            f"no cgroup can be made on trial ({error}): mount the host's /sys/fs/cgroup writable into the plugin's "
+            "container"
+        )
 
 
 def _tried(gpu: Any, cgroup: Path) -> str:
