@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.image.build import IMAGE
-from hami_dra.sim import Machine, create_machine, simulated_gpus
+from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.e2e.client import CLIENT_IMAGE
 from tests.e2e.cluster import Cluster, Failed, LocalCluster
 from tests.e2e.driver import Driver
@@ -21,11 +21,15 @@ _GPUS = simulated_gpus(2, memory_bytes=16 * 2**30)
 
 @contextmanager
 def local_cluster(
-    home: Path, images: Sequence[Path], gates: Mapping[str, bool], emulated_version: str | None = None
+    home: Path,
+    images: Sequence[Path],
+    gates: Mapping[str, bool],
+    emulated_version: str | None = None,
+    driver_version: str = SimulatedDriver.version,
 ) -> Iterator[LocalCluster]:
     """A cluster on this machine with two simulated GPUs of 16 GiB and `images`; all of it goes at the end."""
     cluster = LocalCluster(home)
-    create_machine(driver_root(cluster), _GPUS)
+    create_machine(driver_root(cluster), _GPUS, SimulatedDriver(driver_version))
     try:
         cluster.up(gates, emulated_version)
         for image in images:

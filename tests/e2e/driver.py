@@ -110,6 +110,10 @@ class Driver:
         samples = families[name].samples if name in families else []
         return {f"{each.labels['claim']}/{each.labels['request']}": each.value for each in samples}
 
+    def run(self, *command: str) -> str:
+        """Run a command in the plugin's container and return what it said."""
+        return self._kubectl("exec", f"daemonset/{RELEASE}", "--", *command)
+
     def leftovers(self) -> list[str]:
         """What claims have left on the node: files, folders and processes."""
         script = Path(__file__).with_name("leftovers.py").read_text()

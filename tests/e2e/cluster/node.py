@@ -54,6 +54,10 @@ def _mount_file_systems(home: Path) -> None:
     _run("mount", "--make-private", "/var/lib/kubelet")
     _run("mount", "--make-rshared", "/var/lib/kubelet")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    # A file system of its own, as /run of a machine is: below a read-only mount of the driver's root it stays writable.
+    run = home / "driver-root" / "run"
+    if run.is_dir():
+        _run("mount", "--bind", run, run)
     Path("/run/netns").mkdir()
 
 
