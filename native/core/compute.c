@@ -8,6 +8,7 @@
 #include "core/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define WHOLE 100 /* percent */
 
@@ -39,7 +40,7 @@ static void add_grant(struct compute *compute, struct share *share) {
 }
 
 static struct compute *build(struct gpu *gpu) {
-    struct compute *compute = calloc(1, sizeof *compute);
+    struct compute *compute = aligned_alloc(_Alignof(struct compute), sizeof *compute);
     unsigned count = 0;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         count++;
@@ -49,6 +50,7 @@ static struct compute *build(struct gpu *gpu) {
         free(grants);
         return NULL;
     }
+    memset(compute, 0, sizeof *compute);
     compute->grants = grants;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         add_grant(compute, share);

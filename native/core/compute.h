@@ -67,8 +67,9 @@ struct pass {
     struct compute *compute; /* NULL: it need not be told how the launch went */
     struct lane *lane;
     CUstream stream;
-    bool maybe_idle; /* the GPU may have had nothing to do before */
-    unsigned others; /* other streams that may have work in flight */
+    enum work before; /* what the GPU has to do already */
+    uint64_t begun;   /* ns: when the launch began to be made */
+    unsigned others;  /* other streams that may have work in flight */
 };
 
 COLD struct compute *compute_create(struct gpu *gpu);

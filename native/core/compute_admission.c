@@ -37,12 +37,8 @@ static bool has_turn(const struct compute *compute, uint64_t now) {
     return compute->state == TURN_OURS || compute->alone || out_of_patience;
 }
 
-static int64_t left_beyond_flight(const struct compute *compute, uint64_t now) {
-    return compute_left(compute, now) - (int64_t)lanes_in_flight(&compute->lanes, &compute->costs, NULL).ns;
-}
-
-static bool has_time(const struct compute *compute, uint64_t now) {
-    return (compute->state == TURN_OURS && compute->entitled) || left_beyond_flight(compute, now) > 0 ||
+static bool has_time(const struct compute *compute, uint64_t now, uint64_t in_flight) {
+    return (compute->state == TURN_OURS && compute->entitled) || compute_left(compute, now) > (int64_t)in_flight ||
            compute_may_borrow(compute);
 }
 
@@ -122,11 +118,10 @@ static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_fligh
 }
 
 /* True where the stream has room for another launch, or does not get on without it. */
-static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now) {
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
-    if (!is_full(lane, &flight) || is_indulged(compute, now, flight.ns))
+static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now, const struct flight *flight) {
+    if (!is_full(lane, flight) || is_indulged(compute, now, flight->ns))
         return true;
-    int64_t until_next = (int64_t)(flight.ns / flight.marks) - (int64_t)(now - compute->progressed);
+    int64_t until_next = (int64_t)(flight->ns / flight->marks) - (int64_t)(now - compute->progressed);
     wait_for_news(compute, clamp(until_next, SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
     return false;
 }
@@ -141,25 +136,33 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream)
         if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
             return NULL;
         want_turn(compute, now);
-        if (!has_turn(compute, now) || !has_time(compute, now))
+        struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
+        if (!has_turn(compute, now) || !has_time(compute, now, flight.ns))
             wait_for_turn(compute, lane, stream, now);
-        else if (has_room(compute, lane, now))
+        else if (has_room(compute, lane, now, &flight))
             return lane;
     }
 }
 
 /* Where no mark is in flight but unmarked launches may be, the GPU may have worked since the last mark and may not. */
+static enum work work_of(const struct flight *flight) {
+    if (flight->marks > 0)
+        return WORK_SOME;
+    return flight->ns > 0 ? WORK_MAYBE : WORK_NONE;
+}
+
 static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name) {
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     uint64_t of_others = 0;
-    pass->maybe_idle = flight.marks == 0 && flight.ns > 0;
-    pass->others = lanes_in_flight(&compute->lanes, &compute->costs, pass->lane).lanes;
-    if (pass->maybe_idle)
-        of_others = lanes_count_tails(&compute->lanes, pass->lane);
-    else if (flight.marks == 0)
+    pass->before = work_of(&flight);
+    pass->others = flight.lanes - lane_is_in_flight(pass->lane);
+    if (pass->before == WORK_NONE)
         lanes_begin(&compute->lanes, pass->lane, pass->stream);
-    if (flight.marks == 0)
-        compute->progressed = clock_ns();
+    if (pass->before == WORK_MAYBE)
+        of_others = lanes_count_tails(&compute->lanes, pass->lane);
+    pass->begun = clock_ns();
+    if (pass->before != WORK_SOME)
+        compute->progressed = pass->begun;
     return lane_mark_begin(pass->lane, pass->stream, name, of_others);
 }
 
@@ -198,21 +201,26 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t 
 
 /* Streams share what is admitted between two marks, so that with many of them no more is under way unmarked. */
 static uint64_t allowance(const struct compute *compute, uint64_t now) {
-    unsigned lanes = lanes_in_flight(&compute->lanes, &compute->costs, NULL).lanes + 1;
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     if (!has_turn(compute, now))
         return 0;
+    int64_t left = compute_left(compute, now) - (int64_t)flight.ns;
     int64_t least = compute_may_borrow(compute) ? ALLOWANCE_NS / 2 : 0;
-    return clamp(left_beyond_flight(compute, now) / 2, least, ALLOWANCE_NS) / lanes;
+    return clamp(left / 2, least, ALLOWANCE_NS) / (flight.lanes + 1);
 }
 
 COLD void compute_launched(struct pass pass, bool succeeded) {
     struct compute *compute = pass.compute;
+    uint64_t now = clock_ns();
     lock_take(&compute->lock);
     lane_mark_end(&compute->lanes, pass.lane, pass.stream, succeeded,
-                  (struct surroundings){.undisturbed = is_undisturbed(compute) && !pass.maybe_idle,
+                  (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
                                         .after_another = compute->first,
-                                        .others = pass.others});
+                                        .others = pass.others,
+                                        .before = pass.before,
+                                        .begun = pass.begun,
+                                        .made = now});
     compute->first = compute->entitled = false;
-    atomic_store_explicit(&pass.lane->allowance, allowance(compute, clock_ns()), memory_order_relaxed);
+    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);
     lock_release(&compute->lock);
 }

@@ -82,7 +82,7 @@ static void keep_turn(struct compute *compute, uint64_t *activity, uint64_t *idl
     uint64_t now = clock_ns();
     compute_collect(compute, now);
     compute_refresh(compute);
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     uint64_t in_flight = flight.ns;
     uint64_t seen = lanes_activity(&compute->lanes);
     if (flight.marks > 0 || seen != *activity || compute->waiting > 0)
@@ -100,7 +100,7 @@ static void keep_turn(struct compute *compute, uint64_t *activity, uint64_t *idl
 static void end_turn(struct compute *compute) {
     uint64_t now = clock_ns();
     compute_collect(compute, now);
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs, NULL);
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     int64_t remaining = (int64_t)flight.ns - (int64_t)(now - compute->progressed) - AHEAD_NS;
     if (flight.marks == 0 || (remaining <= 0 && !flight.unknown))
         give_back(compute, now);

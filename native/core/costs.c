@@ -7,10 +7,22 @@ static uint64_t mean(uint64_t known, uint64_t seen) {
     return changed ? seen : (3 * known + seen) / 4;
 }
 
-void costs_learn(struct costs *costs, uint64_t name, uint64_t ns) {
+/* What is known holds as long as that can be. The lower bound is a guess where several streams were at work, so it is
+ * not believed at once. */
+static uint64_t corrected(uint64_t known, struct bounds took) {
+    if (took.least == took.most)
+        return mean(known, took.most);
+    if (known > took.most)
+        return took.most;
+    return known < took.least / 2 ? took.least : known;
+}
+
+uint64_t costs_learn(struct costs *costs, uint64_t name, struct bounds took) {
     uint64_t known;
-    uint64_t cost = ns < UINT32_MAX - 1 ? ns + 1 : UINT32_MAX;
+    uint64_t cost = took.guess;
     if (costs_find(costs, name, &known))
-        cost = mean(known, cost);
-    atomic_store_explicit(&costs->entries[name % COSTS_SIZE], (name >> 32) << 32 | cost, memory_order_relaxed);
+        cost = corrected(known - 1, took);
+    uint64_t entry = cost < UINT32_MAX - 1 ? cost + 1 : UINT32_MAX;
+    atomic_store_explicit(&costs->entries[name % COSTS_SIZE], (name >> 32) << 32 | entry, memory_order_relaxed);
+    return cost;
 }

@@ -32,7 +32,12 @@ static inline bool costs_find(const struct costs *costs, uint64_t name, uint64_t
     return entry != 0 && entry >> 32 == name >> 32;
 }
 
-/* Takes in that a launch took so long. */
-void costs_learn(struct costs *costs, uint64_t name, uint64_t ns);
+/* What a launch took, in ns: all the same where it could be measured. */
+struct bounds {
+    uint64_t least, guess, most;
+};
+
+/* Takes in what a launch took, and returns what that is now held for. */
+uint64_t costs_learn(struct costs *costs, uint64_t name, struct bounds took);
 
 #endif

@@ -1,6 +1,7 @@
 /* What this process has launched on a GPU and how far the GPU is with it, stream by stream. */
 #include "core/lanes.h"
 
+#include "core/clock.h"
 #include "core/driver.h"
 
 #define NS_PER_MS 1000000
@@ -41,12 +42,16 @@ static bool create_events(struct lane *lane) {
     return true;
 }
 
+static _Atomic uint64_t *name_of(struct lanes *lanes, const struct lane *lane) {
+    return &lanes->names[lane - lanes->of];
+}
+
 /* A place for the stream: its own, a new one, or that of a stream which is done. */
 static struct lane *place_for(struct lanes *lanes, uint64_t name) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     struct lane *free = count < LANES ? &lanes->of[count] : NULL;
     for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
-        if (atomic_load_explicit(&lane->stream, memory_order_relaxed) == name)
+        if (atomic_load_explicit(name_of(lanes, lane), memory_order_relaxed) == name)
             return lane;
         if (free == NULL && lane->count == 0)
             free = lane;
@@ -68,9 +73,9 @@ struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
             return NULL;
         lane->context = context;
     }
-    if (atomic_load_explicit(&lane->stream, memory_order_relaxed) != name)
+    if (atomic_load_explicit(name_of(lanes, lane), memory_order_relaxed) != name)
         empty(lane);
-    atomic_store_explicit(&lane->stream, name, memory_order_relaxed);
+    atomic_store_explicit(name_of(lanes, lane), name, memory_order_relaxed);
     if (lane == &lanes->of[atomic_load_explicit(&lanes->count, memory_order_relaxed)])
         atomic_fetch_add_explicit(&lanes->count, 1, memory_order_release);
     return lane;
@@ -98,6 +103,7 @@ static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, 
         return;
     mark->expected += tail(lane);
     mark->surroundings = surroundings;
+    mark->set = clock_ns();
     mark->order = lanes->marked++;
     lane->count++;
     forget_tail(lane);
@@ -183,22 +189,32 @@ void lanes_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) 
         atomic_store_explicit(&each->launches, 0, memory_order_relaxed);
 }
 
-/* What the launch between the mark's events took: all that was measured, unless other work may have been in between.
- * Then what is known of it holds, as long as that can be. */
+static uint64_t less_or_0(uint64_t from, uint64_t what) {
+    return from > what ? from - what : 0;
+}
+
+/* What the launch between the mark's events took. An idle GPU waits for the host to make it, and where it is over
+ * before the second event is set, for that; and others may have had a part in what was seen. */
+static struct bounds bounds(const struct mark *mark, uint64_t seen) {
+    const struct surroundings *around = &mark->surroundings;
+    struct bounds bounds = {.least = seen, .guess = seen, .most = seen};
+    if (around->before != WORK_SOME) {
+        bool was_over = seen <= mark->set - around->begun;
+        bounds.least = was_over ? 0 : less_or_0(seen, around->made - around->begun);
+        bounds.guess = was_over ? 0 : (bounds.least + seen) / 2;
+    }
+    bounds.least = less_or_0(bounds.least, around->after_another ? AFTERMATH_NS : 0) / (1 + around->others);
+    return bounds;
+}
+
 static uint64_t cost_of(struct mark *mark, struct costs *costs) {
-    uint64_t known, most;
-    bool is_known = costs_find(costs, mark->name, &known);
+    uint64_t seen, known = 0;
     if (mark->name == 0)
         return 0;
-    if (!time_between(mark->begin, mark->end, &most))
-        return is_known ? known : 0;
-    uint64_t aftermath = mark->surroundings.after_another ? AFTERMATH_NS : 0;
-    uint64_t least = most > aftermath ? (most - aftermath) / (1 + mark->surroundings.others) : 0;
-    if (is_known && known <= most && known >= least / 2 && least < most)
-        return known;
-    uint64_t cost = is_known && known < least / 2 ? least : most;
-    costs_learn(costs, mark->name, cost);
-    return cost;
+    if (time_between(mark->begin, mark->end, &seen))
+        return costs_learn(costs, mark->name, bounds(mark, seen));
+    (void)costs_find(costs, mark->name, &known);
+    return known;
 }
 
 static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, struct news *news) {
@@ -239,15 +255,17 @@ static void add_marks(struct flight *flight, const struct lane *lane, const stru
     flight->marks += lane->count;
 }
 
-struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs, const struct lane *without) {
+bool lane_is_in_flight(const struct lane *lane) {
+    return lane->count > 0 || atomic_load_explicit(&lane->launches, memory_order_relaxed) > 0;
+}
+
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     struct flight flight = {0};
     for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
-        if (lane == without)
-            continue;
         add_marks(&flight, lane, costs);
         flight.ns += tail(lane);
-        flight.lanes += lane->count > 0 || atomic_load_explicit(&lane->launches, memory_order_relaxed) > 0;
+        flight.lanes += lane_is_in_flight(lane);
     }
     return flight;
 }
@@ -270,8 +288,10 @@ void lanes_close(struct lanes *lanes) {
 
 void lanes_disturb(struct lanes *lanes) {
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
-        for (unsigned i = 0; i < LANE_MARKS; i++)
-            lane->marks[i].surroundings = (struct surroundings){.after_another = true};
+        for (unsigned i = 0; i < LANE_MARKS; i++) {
+            lane->marks[i].surroundings.undisturbed = false;
+            lane->marks[i].surroundings.after_another = true;
+        }
 }
 
 uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without) {
@@ -295,12 +315,12 @@ uint64_t lanes_activity(const struct lanes *lanes) {
 }
 
 uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
-    uint64_t in_flight = lanes_in_flight(lanes, costs, NULL).ns;
+    uint64_t in_flight = lanes_in_flight(lanes, costs).ns;
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++) {
         destroy_events(lane);
         empty(lane);
         lane->context = NULL;
-        atomic_store_explicit(&lane->stream, UINT64_MAX, memory_order_relaxed);
+        atomic_store_explicit(name_of(lanes, lane), UINT64_MAX, memory_order_relaxed);
     }
     if (lanes->last != NULL)
         DRIVER(cuEventDestroy_v2)(lanes->last);

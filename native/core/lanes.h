@@ -15,14 +15,19 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define LANES         32  /* streams; with more of them at a time, those in use take turns */
-#define LANE_MARKS    4   /* unfinished ones */
-#define LANE_LAUNCHES 256 /* between two marks */
+#define LANES         32   /* streams; with more of them at a time, those in use take turns */
+#define LANE_MARKS    4    /* unfinished ones */
+#define LANE_LAUNCHES 1024 /* between two marks */
+
+enum work { WORK_NONE, WORK_MAYBE, WORK_SOME };
 
 struct surroundings {
     bool undisturbed;   /* nobody else had the GPU since the mark before */
     bool after_another; /* the process that had the GPU before may have used it between the two events */
     unsigned others;    /* other streams with work that was not known to be over */
+    enum work before;   /* what the GPU had to do when the launch began to be made */
+    uint64_t begun;     /* when the launch began to be made, and when it was made: ns of the host's clock */
+    uint64_t made;
 };
 
 struct mark {
@@ -31,24 +36,26 @@ struct mark {
     uint64_t expected; /* ns that those before it should take, since the last mark */
     uint64_t order;    /* in which marks were set */
     struct surroundings surroundings;
+    uint64_t set; /* when the second event was: ns of the host's clock */
 };
 
-/* The first four are changed by launches of all threads without a lock. Where they collide, one launch may be lost to
+/* The first three are changed by launches of all threads without a lock. Where they collide, one launch may be lost to
  * the sum: marks make up for it. */
 struct lane {
-    _Atomic uint64_t stream;    /* lane_name */
-    _Atomic uint64_t expected;  /* ns that the launches since the last mark should take */
-    _Atomic uint64_t allowance; /* ns up to which one may launch without asking */
-    _Atomic unsigned launches;  /* since the last mark */
-    bool marking;               /* a thread is between the two events of a mark */
-    uint64_t counted;           /* ns of `expected` that are accounted for */
+    _Alignas(64) _Atomic uint64_t expected; /* ns that the launches since the last mark should take */
+    _Atomic uint64_t allowance;             /* ns up to which one may launch without asking */
+    _Atomic unsigned launches;              /* since the last mark */
+    bool marking;                           /* a thread is between the two events of a mark */
+    uint64_t counted;                       /* ns of `expected` that are accounted for */
     CUcontext context;
     struct mark marks[LANE_MARKS]; /* a ring; the oldest of `count` is the first */
     unsigned first, count;
 };
 
+/* Names lie apart from what launches change, so that those of one thread do not take them from another's cache. */
 struct lanes {
     _Atomic unsigned count;
+    _Atomic uint64_t names[LANES];
     struct lane of[LANES];
     CUevent last; /* the end of the mark that was over last, or when the first of those in flight was launched */
     CUcontext last_context;
@@ -80,18 +87,19 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_acquire);
     if (!costs_find(costs, name, &cost))
         return false;
-    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
-        if (atomic_load_explicit(&lane->stream, memory_order_relaxed) != wanted)
-            continue;
-        uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed) + cost;
-        unsigned launches = atomic_load_explicit(&lane->launches, memory_order_relaxed) + 1;
-        if (launches > LANE_LAUNCHES || expected > atomic_load_explicit(&lane->allowance, memory_order_relaxed))
-            return false;
-        atomic_store_explicit(&lane->expected, expected, memory_order_relaxed);
-        atomic_store_explicit(&lane->launches, launches, memory_order_relaxed);
-        return true;
-    }
-    return false;
+    unsigned i = 0;
+    while (i < count && atomic_load_explicit(&lanes->names[i], memory_order_relaxed) != wanted)
+        i++;
+    if (i == count)
+        return false;
+    struct lane *lane = &lanes->of[i];
+    uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed) + cost;
+    unsigned launches = atomic_load_explicit(&lane->launches, memory_order_relaxed) + 1;
+    if (launches > LANE_LAUNCHES || expected > atomic_load_explicit(&lane->allowance, memory_order_relaxed))
+        return false;
+    atomic_store_explicit(&lane->expected, expected, memory_order_relaxed);
+    atomic_store_explicit(&lane->launches, launches, memory_order_relaxed);
+    return true;
 }
 
 /* All below is done by one thread at a time. */
@@ -121,8 +129,11 @@ void lanes_forget_tail(struct lanes *lanes, CUstream stream);
 /* Whether a mark is over: then what the one tells that was set first, and the launch in it is learnt. */
 bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news);
 
-/* What is launched and not known to be over, but for that of one lane, or of none if it is NULL. */
-struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs, const struct lane *without);
+/* Whether something of it may not be over, accounted for or not. */
+bool lane_is_in_flight(const struct lane *lane);
+
+/* What is launched and not known to be over. */
+struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs);
 
 /* Whether the oldest marked launch of any lane is known to have begun and not to have ended. */
 bool lanes_run(const struct lanes *lanes);
