@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -66,6 +67,14 @@ def remove(folder: Path) -> None:
                 time.sleep(0.01)
 
 
+_ENTER = """
+import os, sys
+with open(f"{sys.argv[1]}/cgroup.procs", "w") as members:
+    members.write("0")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
 def inside(folder: Path) -> tuple[str, ...]:
-    """What a command is prefixed with to run in the cgroup."""
-    return ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(folder))
+    """What a command is prefixed with to run in the cgroup. Not a shell: dash crashes with ThreadSanitizer preloaded."""
+    return (sys.executable, "-I", "-S", "-c", _ENTER, str(folder))
