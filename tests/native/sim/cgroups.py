@@ -76,5 +76,5 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 
 def inside(folder: Path) -> tuple[str, ...]:
-    """What a command is prefixed with to run in the cgroup. Not a shell: dash crashes with ThreadSanitizer preloaded."""
+    """What a command is prefixed with to run in the cgroup. Not a shell: dash crashes with ThreadSanitizer."""
     return (sys.executable, "-I", "-S", "-c", _ENTER, str(folder))
