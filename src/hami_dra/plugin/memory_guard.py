@@ -13,7 +13,7 @@ from hami_dra.shares import Container, NotedShare, Share, ShareFolders, containe
 
 from .memory_news import MemoryNews
 from .node import GpuNode
-from .share_memory import ContainerKey, ShareMemory, found
+from .share_memory import ContainerKey, ShareMemory, assess
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class MemoryGuard:
             return
         self._problem = ""
         self.holdings = holdings
-        before, self.memory = self.memory, self._believed(found(shares, running, holdings))
+        before, self.memory = self.memory, self._believed(assess(shares, running, holdings))
         await self._count_repairs(running, holdings)
         await self._news.tell(before, self.memory, running)
 

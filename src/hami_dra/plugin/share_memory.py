@@ -22,7 +22,7 @@ class ShareMemory:
     """A share's memory as it was found last.
 
     `limit` is what it may use at present; `used` what its containers hold by the driver's word, None where that does
-    not tell; `overuse` how much more than the limit; `unlimited` those of its `containers` that the driver should
+    not tell; `overuse` how much more than the limit; `unlimited` those of its containers that the driver should
     limit and does not, with the reasons.
     """
 
@@ -30,7 +30,6 @@ class ShareMemory:
     limit: int
     used: int | None = None
     overuse: int = 0
-    containers: tuple[str, ...] = ()
     unlimited: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -70,13 +69,12 @@ class ShareMemory:
                 )
 
 
-def found(
+def assess(
     shares: Iterable[NotedShare], among: Sequence[Container], holdings: Mapping[ContainerKey, Holding]
 ) -> dict[str, ShareMemory]:
-    """What the holdings, by container and GPU, say of each share, by its name."""
-    noted = list(shares)
+    """Say of each share, by its name, what the holdings, by container and GPU, show of it."""
     overuse = _overuse(among, holdings)
-    return {each.share.name: _of_share(each, among, holdings, overuse.get(each.share.name, 0)) for each in noted}
+    return {each.share.name: _of_share(each, among, holdings, overuse.get(each.share.name, 0)) for each in shares}
 
 
 def _of_share(
@@ -90,7 +88,6 @@ def _of_share(
         limit=noted.memory,
         used=sum(known) if own and len(known) == len(parts) else None,
         overuse=overuse,
-        containers=tuple(each.container_id for each in own),
         unlimited={
             each.container_id: holdings[_key(each)].problem for each in own if holdings[_key(each)].limited == "missing"
         },
@@ -110,7 +107,7 @@ def _overuse(among: Sequence[Container], holdings: Mapping[ContainerKey, Holding
     must not use more than these have.
     """
     free = [each for each in among if each.enforcement == "library" and _key(each) in holdings]
-    found: dict[str, int] = {}
+    over: dict[str, int] = {}
     for group in _groups(free):
         names = {each.share.name for each in group}
         inside = [each for each in free if all(noted.share.name in names for noted in each.shares)]
@@ -118,8 +115,8 @@ def _overuse(among: Sequence[Container], holdings: Mapping[ContainerKey, Holding
         excess = used - sum(each.memory for each in group)
         if excess > _MARGIN:
             for name in names:
-                found[name] = max(excess, found.get(name, 0))
-    return found
+                over[name] = max(excess, over.get(name, 0))
+    return over
 
 
 def _groups(among: Sequence[Container]) -> Iterator[tuple[NotedShare, ...]]:
