@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from pathlib import Path
 
 import grpc
@@ -91,13 +92,14 @@ async def test_work_that_does_not_end_is_given_up_with_the_callers_deadline_and_
     plugin: KubeletPlugin, driver: RecordingDriver, registry: Path
 ) -> None:
     driver.gate.clear()
-    async with plugin, Kubelet(registry, call_seconds=0.5) as kubelet:
+    # A twentieth of it is left for the answer, which takes its time on a busy machine.
+    async with plugin, Kubelet(registry, call_seconds=4) as kubelet:
         await registered(kubelet)
         holder = asyncio.create_task(kubelet.prepare(NAME, [ONE]))
         await driver.began("prepare one begins")
         waiter = asyncio.create_task(kubelet.unprepare(NAME, [ONE]))
         (given_up,) = (await holder).values()
-        assert "not done in 0.5 s and given up; the kubelet tries again" in str(given_up)
+        assert re.search(r"not done in 3\.\d s and given up; the kubelet tries again", str(given_up))
         assert "prepare one is cancelled" in driver.log
         await waiter
         driver.gate.set()
