@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.image.build import IMAGE
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
+from hami_dra.sim import Machine, SimulatedDriver, SimulatedGpu, create_machine, simulated_gpus
 from tests.e2e.client import CLIENT_IMAGE
 from tests.e2e.cluster import Cluster, Failed, LocalCluster
 from tests.e2e.driver import Driver
@@ -16,7 +16,7 @@ from tests.e2e.objects import bare_pod
 from tests.e2e.workspace import Workspace
 
 GATE = "DRAConsumableCapacity"
-_GPUS = simulated_gpus(2, memory_bytes=16 * 2**30)
+TWO_GPUS = simulated_gpus(2, memory_bytes=16 * 2**30)
 
 
 @contextmanager
@@ -26,10 +26,11 @@ def local_cluster(
     gates: Mapping[str, bool],
     emulated_version: str | None = None,
     driver_version: str = SimulatedDriver.version,
+    gpus: Sequence[SimulatedGpu] = TWO_GPUS,
 ) -> Iterator[LocalCluster]:
-    """A cluster on this machine with two simulated GPUs of 16 GiB and `images`; all of it goes at the end."""
+    """A cluster on this machine with simulated GPUs and `images`; all of it goes at the end."""
     cluster = LocalCluster(home)
-    create_machine(driver_root(cluster), _GPUS, SimulatedDriver(driver_version))
+    create_machine(driver_root(cluster), gpus, SimulatedDriver(driver_version))
     try:
         cluster.up(gates, emulated_version)
         for image in images:
@@ -67,9 +68,9 @@ def driver_root(cluster: Cluster) -> Path:
     return Path(os.environ.get("E2E_DRIVER_ROOT", "/"))
 
 
-def gpu_machine(cluster: LocalCluster) -> Machine:
-    """The simulated machine that a cluster's node is."""
-    return Machine(driver_root(cluster), _GPUS)
+def gpu_machine(cluster: LocalCluster, gpus: Sequence[SimulatedGpu] = TWO_GPUS) -> Machine:
+    """The simulated machine that a cluster's node is, with the GPUs that it was started with."""
+    return Machine(driver_root(cluster), tuple(gpus))
 
 
 @contextmanager

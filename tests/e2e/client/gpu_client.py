@@ -53,7 +53,8 @@ def devices() -> list[Any]:
 
 
 def gpu_uuid(device: Any) -> str:
-    return f"GPU-{uuid.UUID(bytes=bytes(call(driver.cuDeviceGetUuid, device).bytes))}"
+    kind = "MIG" if b" MIG " in call(driver.cuDeviceGetName, 96, device) else "GPU"  # CUDA does not say it otherwise
+    return f"{kind}-{uuid.UUID(bytes=bytes(call(driver.cuDeviceGetUuid, device).bytes))}"
 
 
 def cuda_memory(device: Any) -> dict[str, str]:
