@@ -1,5 +1,6 @@
 """GPUs in MIG mode: offered as their MIG devices, each shareable like a GPU."""
 
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -9,20 +10,36 @@ from msgspec import structs
 from hami_dra.kube import Device, DeviceAttribute, DeviceRequestAllocationResult
 from hami_dra.kubeletplugin import ClaimError, HealthStatus
 from hami_dra.shares import Limits
-from hami_dra.sim import Machine, create_machine, simulated_gpus, write_cdi_spec
+from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus, write_cdi_spec
 from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
+from tests.integration.test_plugin.runtime import RuntimeContainer, hooks
 from tests.integration.test_plugin.test_health import LOST, reported, tainted
+from tests.integration.test_plugin.test_memory_guard import NEW, condition, wants
 from tests.integration.test_plugin.test_status import devices as status_devices
+from tests.native.sim.cgroups import cgroup
 
 LARGE, SMALL, WHOLE = "hami-gpu-0-mig-3g8gb-1-0", "hami-gpu-0-mig-1g2gb-7-0", "hami-gpu-1"
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def driver_version() -> str:
+    return SimulatedDriver.version
+
+
+@pytest.fixture
+def machine(tmp_path: Path, driver_version: str) -> Machine:
     """A GPU that is divided in two, and one that is whole."""
     divided = simulated_gpus(1, memory_bytes=16 * GIB, seed="divided", mig=["3g.8gb", "1g.2gb"])
-    return create_machine(tmp_path / "machine", divided + simulated_gpus(1, memory_bytes=16 * GIB))
+    whole = simulated_gpus(1, memory_bytes=16 * GIB)
+    return create_machine(tmp_path / "machine", divided + whole, SimulatedDriver(version=driver_version))
+
+
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """A cgroup in which a kubelet would have those of its pods."""
+    with cgroup() as made:
+        yield made
 
 
 def mig_share(request: str, device: str, *, cores: int = 30, memory: int = GIB) -> DeviceRequestAllocationResult:
@@ -128,3 +145,20 @@ async def test_an_ill_gpu_taints_its_mig_devices(node: Node) -> None:
     await until(lambda: any(of_claim in event["message"] for event in node.events()), "an Event on the claim")
     node.machine.fault(gpu, "lost=0")
     await tainted(node, [], [], [])
+
+
+@pytest.mark.parametrize("driver_version", [NEW])
+async def test_driver_that_limits_gpus_limits_no_mig_device_and_what_gets_past_the_library_is_reported(
+    node: Node, tree: Path
+) -> None:
+    claim = await node.claim("single", mig_share("gpu", LARGE))
+    await node.prepared(claim)
+    (hook,) = hooks(node, claim)
+    assert hook.arguments[-2:] == ["--enforce", "library"]
+    async with RuntimeContainer(node, tree, claim) as container:
+        assert await container.take(0, 3 * GIB) == "granted"  # of the first MIG device, which is this one
+        await until(lambda: condition(node, claim) == ("False", "Overused"), "a word on the overuse")
+    demanding = await node.claim("demanding", mig_share("gpu", LARGE), config=(wants("driver"),))
+    (refusal,) = await node.prepare(demanding)
+    assert isinstance(refusal, ClaimError)
+    assert "the driver has memory limits for GPUs only, not for MIG devices" in str(refusal)
