@@ -162,7 +162,7 @@ void compute_charge(struct compute *compute, uint64_t now, uint64_t used) {
 
 void compute_collect(struct compute *compute, uint64_t now) {
     struct news news;
-    while (lanes_collect(&compute->lanes, &compute->costs, &news)) {
+    while (marks_collect(&compute->lanes, &compute->costs, &news)) {
         compute->progressed = now;
         compute->stalls = compute->indulgence = 0;
         compute_charge(compute, now, meter_add(&compute->meter, news.elapsed, news.expected, news.undisturbed));

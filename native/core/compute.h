@@ -13,7 +13,7 @@
 #define HAMI_CORE_COMPUTE_H
 
 #include "core/devices.h"
-#include "core/lanes.h"
+#include "core/marks.h"
 #include "core/meter.h"
 #include "core/turn.h"
 

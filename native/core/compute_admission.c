@@ -82,7 +82,7 @@ static void wait_for_turn(struct compute *compute, struct lane *lane, CUstream s
         compute_call_thread(compute);
     }
     if (lane != NULL)
-        lane_mark_here(&compute->lanes, lane, stream, is_undisturbed(compute));
+        mark_here(&compute->lanes, lane, stream, is_undisturbed(compute));
     /* The thread tells when the turn has come, which is not as soon as there is any time left. */
     int64_t wait = has_turn(compute, now) ? (int64_t)compute_wait(compute, now, 1) : LONGEST_WAIT_NS;
     wait_for_news(compute, clamp(wait, SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
@@ -100,7 +100,7 @@ static void lose_patience(struct compute *compute, uint64_t now, uint64_t in_fli
     uint64_t waited = now - compute->progressed;
     if (waited <= STALLED_NS + 2 * in_flight)
         return;
-    bool runs = lanes_run(&compute->lanes);
+    bool runs = marks_run(&compute->lanes);
     if (runs && waited <= STALLED_NS << compute->stalls)
         return;
     compute->progressed = now;
@@ -157,13 +157,13 @@ static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name
     pass->before = work_of(&flight);
     pass->others = flight.lanes - lane_is_in_flight(pass->lane);
     if (pass->before == WORK_NONE)
-        lanes_begin(&compute->lanes, pass->lane, pass->stream);
+        marks_begin(&compute->lanes, pass->lane, pass->stream);
     if (pass->before == WORK_MAYBE)
         of_others = lanes_count_tails(&compute->lanes, pass->lane);
     pass->begun = clock_ns();
     if (pass->before != WORK_SOME)
         compute->progressed = pass->begun;
-    return lane_mark_begin(pass->lane, pass->stream, name, of_others);
+    return mark_begin(pass->lane, pass->stream, name, of_others);
 }
 
 static struct pass admit(struct compute *compute, CUstream stream, uint64_t name) {
@@ -213,13 +213,13 @@ COLD void compute_launched(struct pass pass, bool succeeded) {
     struct compute *compute = pass.compute;
     uint64_t now = clock_ns();
     lock_take(&compute->lock);
-    lane_mark_end(&compute->lanes, pass.lane, pass.stream, succeeded,
-                  (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
-                                        .after_another = compute->first,
-                                        .others = pass.others,
-                                        .before = pass.before,
-                                        .begun = pass.begun,
-                                        .made = now});
+    mark_end(&compute->lanes, pass.lane, pass.stream, succeeded,
+             (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
+                                   .after_another = compute->first,
+                                   .others = pass.others,
+                                   .before = pass.before,
+                                   .begun = pass.begun,
+                                   .made = now});
     compute->first = compute->entitled = false;
     atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);
     lock_release(&compute->lock);

@@ -63,7 +63,7 @@ static void get_turn(struct compute *compute) {
 static void give_back(struct compute *compute, uint64_t now) {
     lanes_close(&compute->lanes);
     compute_charge(compute, now, lanes_count_tails(&compute->lanes, NULL));
-    lanes_disturb(&compute->lanes);
+    marks_disturb(&compute->lanes);
     turn_end(&compute->turn);
     compute->state = compute->waiting > 0 ? TURN_WANTED : TURN_FREE;
 }

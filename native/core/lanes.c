@@ -1,17 +1,7 @@
-/* What this process has launched on a GPU and how far the GPU is with it, stream by stream. */
+/* What this process has launched on a GPU, stream by stream. */
 #include "core/lanes.h"
 
-#include "core/clock.h"
 #include "core/driver.h"
-
-#define NS_PER_MS 1000000
-
-/* What the last work of another process, and a slice of its time, can take. */
-#define AFTERMATH_NS UINT64_C(5000000)
-
-static struct mark *oldest(struct lane *lane) {
-    return &lane->marks[lane->first];
-}
 
 static void empty(struct lane *lane) {
     atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
@@ -81,59 +71,15 @@ struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
     return lane;
 }
 
-static uint64_t tail(const struct lane *lane) {
+uint64_t lane_tail(const struct lane *lane) {
     uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed);
     return expected > lane->counted ? expected - lane->counted : 0;
 }
 
-static void forget_tail(struct lane *lane) {
+void lane_forget_tail(struct lane *lane) {
     lane->counted = 0;
     atomic_store_explicit(&lane->expected, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->launches, 0, memory_order_relaxed);
-}
-
-static struct mark *next_mark(struct lane *lane) {
-    return &lane->marks[(lane->first + lane->count) % LANE_MARKS];
-}
-
-/* What the lane was expected to do since its last mark is the mark's from here on. */
-static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, struct surroundings surroundings) {
-    struct mark *mark = next_mark(lane);
-    if (DRIVER(cuEventRecord)(mark->end, stream) != CUDA_SUCCESS)
-        return;
-    mark->expected += tail(lane);
-    mark->surroundings = surroundings;
-    mark->set = clock_ns();
-    mark->order = lanes->marked++;
-    lane->count++;
-    forget_tail(lane);
-}
-
-bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected) {
-    if (lane->count == LANE_MARKS || lane->marking)
-        return false;
-    next_mark(lane)->name = name;
-    next_mark(lane)->expected = expected;
-    lane->marking = DRIVER(cuEventRecord)(next_mark(lane)->begin, stream) == CUDA_SUCCESS;
-    return lane->marking;
-}
-
-void lane_mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
-                   struct surroundings surroundings) {
-    if (!lane->marking) /* contexts were dropped meanwhile */
-        return;
-    lane->marking = false;
-    if (!succeeded)
-        next_mark(lane)->name = 0;
-    record_end(lanes, lane, stream, surroundings);
-}
-
-void lane_mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed) {
-    if (lane->count == LANE_MARKS || lane->marking || tail(lane) == 0)
-        return;
-    next_mark(lane)->name = 0;
-    next_mark(lane)->expected = 0;
-    record_end(lanes, lane, stream, (struct surroundings){.undisturbed = undisturbed});
 }
 
 void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
@@ -145,104 +91,7 @@ void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
 void lanes_forget_tail(struct lanes *lanes, CUstream stream) {
     struct lane *lane = lanes_get(lanes, stream);
     if (lane != NULL)
-        forget_tail(lane);
-}
-
-static bool time_between(CUevent from, CUevent to, uint64_t *ns) {
-    float ms;
-    if (from == NULL || DRIVER(cuEventElapsedTime)(&ms, from, to) != CUDA_SUCCESS)
-        return false;
-    *ns = ms > 0 ? (uint64_t)((double)ms * NS_PER_MS) : 0;
-    return true;
-}
-
-static void swap(CUevent *one, CUevent *other) {
-    CUevent kept = *one;
-    *one = *other;
-    *other = kept;
-}
-
-/* The time since the mark that was over last, whichever lane it was in, or since the GPU was given work; this one is
- * the last from now on. Where it was over before, that time is already counted. */
-static bool time_since_last(struct lanes *lanes, const struct lane *lane, struct mark *mark, uint64_t *elapsed) {
-    bool told = lanes->last_context == lane->context && time_between(lanes->last, mark->end, elapsed);
-    if (told && *elapsed > 0)
-        swap(&lanes->last, &mark->end);
-    return told;
-}
-
-static bool has_last(struct lanes *lanes, const struct lane *lane) {
-    if (lanes->last != NULL && lanes->last_context == lane->context)
-        return true;
-    if (lanes->last != NULL)
-        DRIVER(cuEventDestroy_v2)(lanes->last);
-    lanes->last_context = lane->context;
-    if (DRIVER(cuEventCreate)(&lanes->last, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
-        lanes->last = NULL;
-    return lanes->last != NULL;
-}
-
-void lanes_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) {
-    if (has_last(lanes, lane))
-        DRIVER(cuEventRecord)(lanes->last, stream);
-    for (struct lane *each = lanes->of; each < lanes->of + LANES; each++)
-        atomic_store_explicit(&each->launches, 0, memory_order_relaxed);
-}
-
-static uint64_t less_or_0(uint64_t from, uint64_t what) {
-    return from > what ? from - what : 0;
-}
-
-/* What the launch between the mark's events took. An idle GPU waits for the host to make it, and where it is over
- * before the second event is set, for that; and others may have had a part in what was seen. */
-static struct bounds bounds(const struct mark *mark, uint64_t seen) {
-    const struct surroundings *around = &mark->surroundings;
-    struct bounds bounds = {.least = seen, .guess = seen, .most = seen};
-    if (around->before != WORK_SOME) {
-        bool was_over = seen <= mark->set - around->begun;
-        bounds.least = was_over ? 0 : less_or_0(seen, around->made - around->begun);
-        bounds.guess = was_over ? 0 : (bounds.least + seen) / 2;
-    }
-    bounds.least = less_or_0(bounds.least, around->after_another ? AFTERMATH_NS : 0) / (1 + around->others);
-    return bounds;
-}
-
-static uint64_t cost_of(struct mark *mark, struct costs *costs) {
-    uint64_t seen, known = 0;
-    if (mark->name == 0)
-        return 0;
-    if (time_between(mark->begin, mark->end, &seen))
-        return costs_learn(costs, mark->name, bounds(mark, seen));
-    (void)costs_find(costs, mark->name, &known);
-    return known;
-}
-
-static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, struct news *news) {
-    struct mark *mark = oldest(lane);
-    CUcontext popped;
-    bool pushed = DRIVER(cuCtxPushCurrent_v2)(lane->context) == CUDA_SUCCESS; /* our own thread has none */
-    news->expected = mark->expected + cost_of(mark, costs);
-    news->undisturbed = mark->surroundings.undisturbed;
-    if (!time_since_last(lanes, lane, mark, &news->elapsed)) {
-        news->elapsed = news->expected;
-        news->undisturbed = false;
-    }
-    if (pushed)
-        DRIVER(cuCtxPopCurrent_v2)(&popped);
-    lane->first = (lane->first + 1) % LANE_MARKS;
-    lane->count--;
-}
-
-bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news) {
-    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
-    struct lane *first = NULL;
-    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
-        if (lane->count > 0 && (first == NULL || oldest(lane)->order < oldest(first)->order) &&
-            DRIVER(cuEventQuery)(oldest(lane)->end) != CUDA_ERROR_NOT_READY)
-            first = lane;
-    if (first != NULL)
-        settle(lanes, first, costs, news);
-    return first != NULL;
+        lane_forget_tail(lane);
 }
 
 static void add_marks(struct flight *flight, const struct lane *lane, const struct costs *costs) {
@@ -264,34 +113,15 @@ struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *cos
     struct flight flight = {0};
     for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
         add_marks(&flight, lane, costs);
-        flight.ns += tail(lane);
+        flight.ns += lane_tail(lane);
         flight.lanes += lane_is_in_flight(lane);
     }
     return flight;
 }
 
-bool lanes_run(const struct lanes *lanes) {
-    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
-    for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
-        const struct mark *mark = &lane->marks[lane->first];
-        if (lane->count > 0 && mark->name != 0 && DRIVER(cuEventQuery)(mark->begin) == CUDA_SUCCESS &&
-            DRIVER(cuEventQuery)(mark->end) == CUDA_ERROR_NOT_READY)
-            return true;
-    }
-    return false;
-}
-
 void lanes_close(struct lanes *lanes) {
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
         atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
-}
-
-void lanes_disturb(struct lanes *lanes) {
-    for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
-        for (unsigned i = 0; i < LANE_MARKS; i++) {
-            lane->marks[i].surroundings.undisturbed = false;
-            lane->marks[i].surroundings.after_another = true;
-        }
 }
 
 uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without) {
@@ -300,7 +130,7 @@ uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without) {
     for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
         if (lane == without)
             continue;
-        sum += tail(lane);
+        sum += lane_tail(lane);
         lane->counted = atomic_load_explicit(&lane->expected, memory_order_relaxed);
     }
     return sum;

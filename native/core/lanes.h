@@ -1,5 +1,5 @@
 /*
- * What this process has launched on a GPU and how far the GPU is with it, stream by stream.
+ * What this process has launched on a GPU, stream by stream.
  *
  * A launch adds to its stream's lane what it should take. Every so often a pair of events marks how far the lane has
  * got: when the second one is over, all that was launched before it is, and the time between the two is what the one
@@ -62,13 +62,6 @@ struct lanes {
     uint64_t marked; /* marks that were ever set */
 };
 
-/* What a mark tells that is over. */
-struct news {
-    uint64_t elapsed;  /* ns since the end of the last one; `expected` if that is not known */
-    uint64_t expected; /* ns that it should have taken since the lane's last mark */
-    bool undisturbed;  /* nobody else had the GPU meanwhile */
-};
-
 struct flight {
     uint64_t ns;    /* that it should take, as far as its cost is known */
     unsigned marks; /* that are not over */
@@ -108,26 +101,18 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
  * makes no events. */
 struct lane *lanes_get(struct lanes *lanes, CUstream stream);
 
-/* Nothing is in flight, and a mark is about to be set: the GPU's work is measured from here on. */
-void lanes_begin(struct lanes *lanes, const struct lane *lane, CUstream stream);
-
-/* Around a launch: marks it. `expected` is what launches of other streams should take that have no mark of their own.
- * Returns false, and the second need not be called, if no mark is left. */
-bool lane_mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected);
-void lane_mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
-                   struct surroundings surroundings);
-
 /* For a launch that is not marked. */
 void lane_add(struct lane *lane, const struct costs *costs, uint64_t name);
 
-/* Marks how far the lane has got, so that one need not guess when that is over. */
-void lane_mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed);
+/* ns that launches since the last mark should take that are not accounted for. */
+uint64_t lane_tail(const struct lane *lane);
 
-/* What was launched on the stream since its last mark is not going to run. */
+/* Forgets these: a mark has taken them over, or they are not going to run. */
+void lane_forget_tail(struct lane *lane);
 void lanes_forget_tail(struct lanes *lanes, CUstream stream);
 
-/* Whether a mark is over: then what the one tells that was set first, and the launch in it is learnt. */
-bool lanes_collect(struct lanes *lanes, struct costs *costs, struct news *news);
+/* Accounts for those of all lanes but one. */
+uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without);
 
 /* Whether something of it may not be over, accounted for or not. */
 bool lane_is_in_flight(const struct lane *lane);
@@ -135,17 +120,8 @@ bool lane_is_in_flight(const struct lane *lane);
 /* What is launched and not known to be over. */
 struct flight lanes_in_flight(const struct lanes *lanes, const struct costs *costs);
 
-/* Whether the oldest marked launch of any lane is known to have begun and not to have ended. */
-bool lanes_run(const struct lanes *lanes);
-
 /* From now on every launch asks. */
 void lanes_close(struct lanes *lanes);
-
-/* What is running runs beside another process from now on. */
-void lanes_disturb(struct lanes *lanes);
-
-/* ns that launches since the last marks should take and that were not returned before, but for those of one lane. */
-uint64_t lanes_count_tails(struct lanes *lanes, const struct lane *without);
 
 /* A number that changes with every launch. */
 uint64_t lanes_activity(const struct lanes *lanes);
