@@ -275,7 +275,7 @@ def test_killed_processes_leave_no_turn_behind(launchers: Launchers) -> None:
     assert run.longest_s < 1
 
 
-CAPTURE = """
+PROGRAM = """
 from cuda.bindings import driver as cuda
 import json, time
 
@@ -285,13 +285,15 @@ def call(name, *arguments):
     return values[0] if values else None
 
 PTX = b'.version 8.0\\n.target sm_80\\n.address_size 64\\n' \\
-      b'.visible .entry half() { .pragma "hami-sim cost=500000000"; ret; }\\n'
+      b'.visible .entry half() { .pragma "hami-sim cost=500000000"; ret; }\\n' \\
+      b'.visible .entry short() { .pragma "hami-sim cost=1000"; ret; }\\n'
 call("cuInit", 0)
 call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
-half = call("cuModuleGetFunction", call("cuModuleLoadData", PTX), b"half")
+module = call("cuModuleLoadData", PTX)
+half, short = call("cuModuleGetFunction", module, b"half"), call("cuModuleGetFunction", module, b"short")
 stream = call("cuStreamCreate", 1)
-def launch():
-    call("cuLaunchKernel", half, 1, 1, 1, 32, 1, 1, 0, stream, 0, 0)
+def launch(kernel=half):
+    call("cuLaunchKernel", kernel, 1, 1, 1, 32, 1, 1, 0, stream, 0, 0)
 """
 
 
@@ -308,7 +310,7 @@ graph = call("cuStreamEndCapture", stream)
 nodes = cuda.cuGraphGetNodes(graph, 2000)[2]
 print(json.dumps([nodes, time.monotonic() - began]))
 """
-    nodes, took = container.python(CAPTURE + capture)
+    nodes, took = container.python(PROGRAM + capture)
     assert nodes == 1000
     assert took < 10
 
@@ -322,6 +324,46 @@ def test_the_environment_contract_holds_time_too(launchers: Launchers, tmp_path:
     assert container.client().info()[1] == 16 * GIB
     runs = [launcher.result() for launcher in [launchers.start(MS), launchers.start(MS)]]
     assert 0.1 < sum(run.served_s for run in runs) < 0.33 * (max(run.took_s for run in runs) + AHEAD_S)
+
+
+def test_a_stream_that_waits_for_the_program_is_not_waited_for(container: Container) -> None:
+    """The program lets it go on after launches that do not even begin until then."""
+    grant(container, 50)
+    blocked = """
+import ctypes, threading
+may_go_on = threading.Event()
+wait = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: may_go_on.wait())
+call("cuLaunchHostFunc", stream, cuda.CUhostFn(ctypes.cast(wait, ctypes.c_void_p).value), 0)
+for _ in range(100):
+    launch(short)
+may_go_on.set()
+call("cuStreamSynchronize", stream)
+print(json.dumps("done"))
+"""
+    assert container.python(PROGRAM + blocked) == "done"
+
+
+def test_a_forked_child_leaves_the_parents_turn_alone(container: Container) -> None:
+    """It has the parent's files, and ends in the middle of its turn. Of the driver it uses nothing, as CUDA has it."""
+    grant(container, 50)
+    forks = """
+import os
+launch(short)
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    launch(short)
+    os.waitpid(child, 0)
+call("cuStreamSynchronize", stream)
+print(json.dumps(os.listdir("/proc/self/task").__len__() > 1))
+"""
+    assert container.python(PROGRAM + forks) is True
+
+
+def test_a_program_may_end_with_work_under_way(container: Container) -> None:
+    grant(container, 2)
+    assert container.python(PROGRAM + "launch(); launch(short); print(json.dumps('done'))") == "done"
 
 
 @pytest.mark.parametrize("value", ["30%", "-1", "", "1e2", "thirty"])
