@@ -7,6 +7,7 @@ static void empty(struct lane *lane) {
     atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->expected, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->launches, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->limit, 1, memory_order_relaxed);
     lane->counted = 0;
     lane->first = lane->count = 0;
     lane->marking = false;

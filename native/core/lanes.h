@@ -17,7 +17,7 @@
 
 #define LANES         32   /* streams; with more of them at a time, those in use take turns */
 #define LANE_MARKS    4    /* unfinished ones */
-#define LANE_LAUNCHES 1024 /* between two marks */
+#define LANE_LAUNCHES 1024 /* at most, between two marks */
 
 enum work { WORK_NONE, WORK_MAYBE, WORK_SOME };
 
@@ -45,6 +45,7 @@ struct lane {
     _Alignas(64) _Atomic uint64_t expected; /* ns that the launches since the last mark should take */
     _Atomic uint64_t allowance;             /* ns up to which one may launch without asking */
     _Atomic unsigned launches;              /* since the last mark */
+    _Atomic unsigned limit;                 /* of launches between two marks */
     bool marking;                           /* a thread is between the two events of a mark */
     uint64_t counted;                       /* ns of `expected` that are accounted for */
     CUcontext context;
@@ -88,7 +89,8 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
     struct lane *lane = &lanes->of[i];
     uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed) + cost;
     unsigned launches = atomic_load_explicit(&lane->launches, memory_order_relaxed) + 1;
-    if (launches > LANE_LAUNCHES || expected > atomic_load_explicit(&lane->allowance, memory_order_relaxed))
+    if (launches > atomic_load_explicit(&lane->limit, memory_order_relaxed) ||
+        expected > atomic_load_explicit(&lane->allowance, memory_order_relaxed))
         return false;
     atomic_store_explicit(&lane->expected, expected, memory_order_relaxed);
     atomic_store_explicit(&lane->launches, launches, memory_order_relaxed);

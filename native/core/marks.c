@@ -9,6 +9,9 @@
 /* What the last work of another process, and a slice of its time, can take. */
 #define AFTERMATH_NS UINT64_C(5000000)
 
+/* By how much a launch may take longer than expected before the next ones are marked one by one. */
+#define SURPRISE_NS 10000
+
 static struct mark *oldest(struct lane *lane) {
     return &lane->marks[lane->first];
 }
@@ -116,21 +119,32 @@ static struct bounds bounds(const struct mark *mark, uint64_t seen) {
     return bounds;
 }
 
-static uint64_t cost_of(struct mark *mark, struct costs *costs) {
+/* As long as launches take what they are expected to, twice as many go unmarked as before; what was learnt wrong does
+ * harm no longer than until the next mark. */
+static void adapt(struct lane *lane, uint64_t known, uint64_t cost) {
+    unsigned limit = 2 * atomic_load_explicit(&lane->limit, memory_order_relaxed) + 1;
+    bool surprised = cost > 2 * known + SURPRISE_NS;
+    limit = surprised ? 1 : limit < LANE_LAUNCHES ? limit : LANE_LAUNCHES;
+    atomic_store_explicit(&lane->limit, limit, memory_order_relaxed);
+}
+
+static uint64_t cost_of(struct lane *lane, const struct mark *mark, struct costs *costs) {
     uint64_t seen, known = 0;
     if (mark->name == 0)
         return 0;
-    if (time_between(mark->begin, mark->end, &seen))
-        return costs_learn(costs, mark->name, bounds(mark, seen));
     (void)costs_find(costs, mark->name, &known);
-    return known;
+    if (!time_between(mark->begin, mark->end, &seen))
+        return known;
+    uint64_t cost = costs_learn(costs, mark->name, bounds(mark, seen));
+    adapt(lane, known, cost);
+    return cost;
 }
 
 static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, struct news *news) {
     struct mark *mark = oldest(lane);
     CUcontext popped;
     bool pushed = DRIVER(cuCtxPushCurrent_v2)(lane->context) == CUDA_SUCCESS; /* our own thread has none */
-    news->expected = mark->expected + cost_of(mark, costs);
+    news->expected = mark->expected + cost_of(lane, mark, costs);
     news->undisturbed = mark->surroundings.undisturbed;
     if (!time_since_last(lanes, lane, mark, &news->elapsed)) {
         news->elapsed = news->expected;

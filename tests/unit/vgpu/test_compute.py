@@ -26,7 +26,7 @@ AHEAD_S = 0.04
 
 @dataclass(frozen=True)
 class Run:
-    """What a launcher did: for how long it had the GPU, in which time, and what it printed."""
+    """What a launcher did: for how long it had the GPU, while it launched for so long, and what it printed."""
 
     served_s: float
     took_s: float
@@ -35,7 +35,7 @@ class Run:
 
     @property
     def part(self) -> float:
-        """Percent of the time. What was there before it began counts as time too."""
+        """Percent of the time. What it may have at once counts as time too."""
         return 100 * self.served_s / (self.took_s + AHEAD_S)
 
 
@@ -44,7 +44,6 @@ class Launcher:
 
     def __init__(self, container: Container, kernel_ns: int, way: str = "plain", **options: int | str) -> None:
         self._machine = container.machine
-        self._began = time.monotonic()
         run_ms = options.get("run_ms", RUN_MS)
         streams, threads = options.get("streams", 1), options.get("threads", 1)
         arguments = (run_ms, kernel_ns, way, streams, threads, options.get("waits", "async"))
@@ -57,10 +56,9 @@ class Launcher:
 
     def result(self) -> Run:
         output, _ = self.process.communicate(timeout=60)
-        took = time.monotonic() - self._began
         assert self.process.returncode == 0
-        launches, longest = map(int, output.split())
-        return Run(self.served_s(), took, launches, longest / 1e9)
+        launches, longest_ns, took_ns = map(int, output.split())
+        return Run(self.served_s(), took_ns / 1e9, launches, longest_ns / 1e9)
 
     def wait_until_served(self, seconds: float) -> None:
         while self.served_s() < seconds:
