@@ -68,8 +68,9 @@ struct pass {
     struct lane *lane;
     CUstream stream;
     enum work before; /* what the GPU has to do already */
-    uint64_t begun;   /* ns: when the launch began to be made */
-    unsigned others;  /* other streams that may have work in flight */
+    uint64_t begun;   /* ns: when it began to be marked, and when to be made */
+    uint64_t making;
+    unsigned others; /* other streams that may have work in flight */
 };
 
 COLD struct compute *compute_create(struct gpu *gpu);

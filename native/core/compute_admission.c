@@ -196,6 +196,7 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t 
     else
         pass = admit(compute, stream, name);
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    pass.making = clock_ns();
     return pass;
 }
 
@@ -219,6 +220,7 @@ COLD void compute_launched(struct pass pass, bool succeeded) {
                                    .others = pass.others,
                                    .before = pass.before,
                                    .begun = pass.begun,
+                                   .making = pass.making,
                                    .made = now});
     compute->first = compute->entitled = false;
     atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);

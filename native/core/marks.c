@@ -105,16 +105,28 @@ static uint64_t less_or_0(uint64_t from, uint64_t what) {
     return from > what ? from - what : 0;
 }
 
-/* What the launch between the mark's events took. An idle GPU waits for the host to make it, and where it is over
- * before the second event is set, for that; and others may have had a part in what was seen. */
+/* What a launch took that an idle GPU waited for: it began while it was made. Where it was over before the second event
+ * was set, one knows no more than that it took no longer than until then. */
+static struct bounds bounds_on_idle(const struct mark *mark, uint64_t seen) {
+    const struct surroundings *around = &mark->surroundings;
+    uint64_t until_set = mark->set - around->making;
+    if (seen <= mark->set - around->begun) {
+        uint64_t most = seen < until_set ? seen : until_set;
+        return (struct bounds){.least = 0, .guess = most / 2, .most = most};
+    }
+    uint64_t least = less_or_0(seen, around->made - around->begun);
+    uint64_t most = less_or_0(seen, around->making - around->begun);
+    return (struct bounds){.least = least, .guess = (least + most) / 2, .most = most};
+}
+
+/* What the launch between the mark's events took. Others may have had a part in what was seen. */
 static struct bounds bounds(const struct mark *mark, uint64_t seen) {
     const struct surroundings *around = &mark->surroundings;
     struct bounds bounds = {.least = seen, .guess = seen, .most = seen};
-    if (around->before != WORK_SOME) {
-        bool was_over = seen <= mark->set - around->begun;
-        bounds.least = was_over ? 0 : less_or_0(seen, around->made - around->begun);
-        bounds.guess = was_over ? 0 : (bounds.least + seen) / 2;
-    }
+    if (around->before != WORK_SOME)
+        bounds = bounds_on_idle(mark, seen);
+    if (around->before == WORK_MAYBE)
+        bounds.most = seen;
     bounds.least = less_or_0(bounds.least, around->after_another ? AFTERMATH_NS : 0) / (1 + around->others);
     return bounds;
 }
