@@ -20,8 +20,8 @@ from bench.core.subject import Subject
 
 _NOTHING = Load(cost_ns=0)
 _KERNELS = (100_000, 1_000_000, 20_000_000)  # ns
-# The limit does not bind because nobody else wants the GPU, which `work-conserving` allows to use. `hard` may bind: that
-# a kernel takes no time cannot be told from its taking as long as a launch does.
+# The limit does not bind because nobody else wants the GPU, which `work-conserving` allows to use. `hard` may bind:
+# that a kernel takes no time cannot be told from its taking as long as a launch does.
 _CORES, _WHOLE = 50, 100
 _ALONE_MS, _CROWD_MS = 5, 40  # of one repetition; where threads share processors, each must have had several turns
 _REPETITIONS = 51
