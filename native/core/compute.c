@@ -160,10 +160,16 @@ void compute_charge(struct compute *compute, uint64_t now, uint64_t used) {
     update(grant, now, compute_may_borrow(compute) ? charge_borrowed : budget_charge, used);
 }
 
+/* One looks later than it happens; by how much, the GPU's own clock tells. */
+static uint64_t progress(const struct compute *compute, uint64_t now, const struct news *news) {
+    uint64_t then = compute->progressed + news->elapsed;
+    return news->undisturbed && then < now ? then : now;
+}
+
 void compute_collect(struct compute *compute, uint64_t now) {
     struct news news;
     while (marks_collect(&compute->lanes, &compute->costs, &news)) {
-        compute->progressed = now;
+        compute->progressed = progress(compute, now, &news);
         compute->stalls = compute->indulgence = 0;
         compute_charge(compute, now, meter_add(&compute->meter, news.elapsed, news.expected, news.undisturbed));
     }

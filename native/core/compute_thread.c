@@ -22,7 +22,7 @@
 #define IDLE_NS 2000000
 
 /* A turn is given back so long before its last work should be over: about the time that the next one takes to begin. */
-#define AHEAD_NS 200000
+#define AHEAD_NS 300000
 
 #define SHORTEST_NAP_NS 50000
 #define LONGEST_NAP_NS  1000000
