@@ -4,6 +4,7 @@
     gpu-client show                       one line per GPU: its memory as CUDA and as NVML tell it
     gpu-client allocate MIB [--gpu UUID]  take that much memory, on the first GPU if none is named; say how it went
     gpu-client limit MIB                  fail unless each GPU gives exactly that much memory
+    gpu-client work SECONDS               keep the first GPU busy; say for what part of the time it worked
 
 With --stay it stays afterwards, holding what it got, until it is terminated.
 """
@@ -12,6 +13,7 @@ import argparse
 import json
 import signal
 import sys
+import time
 import uuid
 from typing import Any
 
@@ -19,6 +21,12 @@ import pynvml
 from cuda.bindings import driver
 
 MIB = 2**20
+MILLISECOND = b"""
+.version 8.0
+.target sm_75
+.address_size 64
+.visible .entry millisecond() { .pragma "hami-sim cost=1000000"; ret; }
+"""
 
 
 def main() -> None:
@@ -31,6 +39,8 @@ def main() -> None:
     allocate.add_argument("--gpu")
     limit = commands.add_parser("limit")
     limit.add_argument("mib", type=int)
+    work = commands.add_parser("work")
+    work.add_argument("seconds", type=float)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     call(driver.cuInit, 0)
@@ -41,6 +51,9 @@ def main() -> None:
     elif options.do == "limit":
         for name, device in gpus.items():
             check_limit(name, device, options.mib)
+    elif options.do == "work":
+        name = next(iter(gpus))
+        tell(gpu=name, percent=round(work_for(gpus[name], options.seconds), 1))
     else:
         name = options.gpu or next(iter(gpus))
         tell(gpu=name, asked=f"{options.mib} MiB", result=allocation(gpus[name], options.mib * MIB))
@@ -82,6 +95,18 @@ def check_limit(name: str, device: Any, limit: int) -> None:
     tell(gpu=name, limit=f"{limit} MiB", answers=answers)
     if answers != ["CUDA_SUCCESS", "CUDA_ERROR_OUT_OF_MEMORY"]:
         sys.exit(1)
+
+
+def work_for(device: Any, seconds: float) -> float:
+    """Launch kernels of a millisecond one after the other; percent of the time that those took that are over."""
+    call(driver.cuCtxSetCurrent, call(driver.cuDevicePrimaryCtxRetain, device))
+    kernel = call(driver.cuModuleGetFunction, call(driver.cuModuleLoadData, MILLISECOND), b"millisecond")
+    began, launches = time.monotonic(), 0
+    while time.monotonic() < began + seconds:
+        call(driver.cuLaunchKernel, kernel, 1, 1, 1, 32, 1, 1, 0, 0, 0, 0)
+        launches += 1
+    call(driver.cuCtxSynchronize)
+    return launches * 0.1 / (time.monotonic() - began)
 
 
 def call(function: Any, *args: Any) -> Any:
