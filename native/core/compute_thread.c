@@ -40,8 +40,11 @@ static void nap(struct compute *compute, int64_t ns, int64_t longest) {
 
 static void get_turn(struct compute *compute) {
     uint64_t now = clock_ns();
+    compute_collect(compute, now);
     compute_refresh(compute);
-    uint64_t wait = compute_wait(compute, now, compute_wanted(compute));
+    /* What was under way when the last turn was given back is not charged before it is over. */
+    int64_t in_flight = (int64_t)lanes_in_flight(&compute->lanes, &compute->costs).ns;
+    uint64_t wait = compute_wait(compute, now, compute_wanted(compute) + in_flight);
     if (compute->waiting == 0 && compute->blocked_since == 0) {
         compute->state = TURN_FREE;
     } else if (wait == 0) {

@@ -54,6 +54,11 @@ class Launcher:
         times = [each for gpu in self._machine.usage() for each in gpu.times if each.pid == self.process.pid]
         return sum(each.served_ns for each in times) / 1e9
 
+    def sample(self) -> tuple[int, int]:
+        """An instant, and for how long it had had the GPU by then, in ns."""
+        gpu = self._machine.usage()[0]
+        return gpu.now_ns, sum(each.served_ns for each in gpu.times if each.pid == self.process.pid)
+
     def result(self) -> Run:
         output, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
@@ -130,6 +135,19 @@ def test_it_is_held_however_long_kernels_are(launchers: Launchers, kernel_ns: in
     grant(launchers.container, 20)
     run = launchers.start(kernel_ns, run_ms=run_ms).result()
     assert 8 < run.part < 22 + 100 * (kernel_ns / 1e9) / (run_ms / 1e3)
+
+
+def test_a_long_kernel_is_paid_before_the_next_one(launchers: Launchers) -> None:
+    """A turn is given back just before its last kernel is over, which is not charged until then."""
+    grant(launchers.container, 20)
+    launcher = launchers.start(100 * MS, run_ms=10_000)
+    launcher.wait_until_served(0.3)  # it knows by now what such a kernel takes
+    samples = [launcher.sample()]
+    while samples[-1][0] - samples[0][0] < 2000 * MS:
+        time.sleep(0.01)
+        samples.append(launcher.sample())
+    windows = [(first, last) for first in samples for last in samples if 0 < last[0] - first[0] < 350 * MS]
+    assert max(last[1] - first[1] for first, last in windows) < 150 * MS
 
 
 @pytest.mark.parametrize("waits", ["async", "sync"])
