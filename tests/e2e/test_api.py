@@ -23,10 +23,10 @@ def test_claim_says_what_it_was_given_while_a_pod_has_it(workspace: Workspace, d
     (result,) = workspace.claim("single")["status"]["allocation"]["devices"]["results"]
     for field in ("driver", "pool", "device", "shareID"):
         assert said[field] == result[field]
-    (ready,) = said["conditions"]
-    assert (ready["type"], ready["status"]) == ("Ready", "True")
+    conditions = {each["type"]: each for each in said["conditions"]}
+    assert {type_: each["status"] for type_, each in conditions.items()} == {"Ready": "True", "MemoryLimited": "True"}
     uuid = driver.gpus()[result["device"]]["attributes"]["uuid"]["string"]
-    assert ready["message"] == f"4Gi of the memory and 30 % of the cores of {uuid}"
+    assert conditions["Ready"]["message"] == f"4Gi of the memory and 30 % of the cores of {uuid}"
     assert (said["data"]["gpuUUID"], said["data"]["memory"], said["data"]["cores"]) == (uuid, "4Gi", 30)
     workspace.delete_pods("user")
     wait_for("a status without devices", lambda: not _devices(workspace), 20, driver.logs)
