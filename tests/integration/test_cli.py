@@ -1,5 +1,6 @@
 """What people type, typed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def test_the_demo_tells_its_story() -> None:
         row = f'request="{"small" if limit == 4096 else "large"}"'
         used = [line for line in story.stdout.splitlines() if "used_bytes" in line and row in line]
         assert [float(line.split()[-1]) for line in used] == [limit * 2**20]
+    for part, had in zip((30, 60), re.findall(r"had the GPU for (\d+) % of it", story.stdout), strict=True):
+        assert part / 3 < int(had) < part + 4
     assert story.stdout.endswith("share folders and CDI files left: none\n")
 
 

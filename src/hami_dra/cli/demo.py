@@ -147,13 +147,14 @@ class _Story:
 
     def _tell_probed(self, result: dict[str, Any]) -> None:
         self._out.print(f"\n  {result['gpu']} shows {result['total'] // MIB} MiB, {result['free'] // MIB} MiB free")
+        self._out.print(f"    launches kernels for a second: had the GPU for [green]{result['percent']:.0f} %[/] of it")
         self._out.print(f"    takes {result['too_much'] // MIB} MiB: [red]{result['refusal']}[/]")
         self._out.print(f"    takes {result['granted'] // MIB} MiB: [green]granted[/]")
 
     async def _scrape(self) -> None:
         async with aiohttp.ClientSession() as session, session.get(f"http://{self._metrics}/metrics") as answer:
             for line in (await answer.text()).splitlines():
-                if line.startswith(("hami_dra_share_memory_granted", "hami_dra_share_memory_used")):
+                if line.startswith(_SHOWN_METRICS):
                     self._out.print(f"  {line}", soft_wrap=True)
 
     async def _released(self, node: LocalNode, claim: ResourceClaim) -> None:
@@ -164,6 +165,13 @@ class _Story:
 
     def _chapter(self, title: str, text: str) -> None:
         self._out.print(f"\n[bold]{title}[/]\n{text}\n")
+
+
+_SHOWN_METRICS = (
+    "hami_dra_share_memory_granted_bytes",
+    "hami_dra_share_memory_used_bytes",
+    "hami_dra_share_gpu_time_seconds_total",
+)
 
 
 def _allocated(claim: ResourceClaim) -> Iterable[Any]:

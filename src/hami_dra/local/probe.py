@@ -1,4 +1,4 @@
-"""A CUDA program in the smallest sense: says what each GPU shows it, and asks for memory.
+"""A CUDA program in the smallest sense: keeps each GPU busy, says what that shows it, and asks for memory.
 
 Run in a process of its own (`python -m hami_dra.local.probe`), with nothing but the standard library and the driver's
 own `libcuda.so.1`. Prints what happened on each GPU, as one line of JSON.
@@ -7,10 +7,21 @@ own `libcuda.so.1`. Prints what happened on each GPU, as one line of JSON.
 import ctypes
 import json
 import sys
+import time
 from typing import Any
 from uuid import UUID
 
 MIB = 1024 * 1024
+BUSY_S = 1.0
+
+# A simulated GPU takes from the pragma how long the kernel lasts; to a real one it is an empty kernel.
+KERNEL_MS = 1
+PTX = b"""
+.version 8.0
+.target sm_75
+.address_size 64
+.visible .entry busy() { .pragma "hami-sim cost=1000000"; ret; }
+"""
 
 
 class DriverError(Exception):
@@ -18,7 +29,7 @@ class DriverError(Exception):
 
 
 class Driver:
-    """The few calls of libcuda.so.1 that a program needs to take memory."""
+    """The few calls of libcuda.so.1 that a program needs to run a kernel and to take memory."""
 
     def __init__(self) -> None:
         self._lib = ctypes.CDLL("libcuda.so.1")
@@ -54,6 +65,20 @@ class Driver:
         self._call(function, raw, device)
         return UUID(bytes=bytes(raw))
 
+    def work(self, seconds: float) -> float:
+        """Launch a kernel over and over; return the percent of the time for which the current GPU ran it."""
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuModuleLoadData", ctypes.byref(module), PTX)
+        self._call("cuModuleGetFunction", ctypes.byref(function), module, b"busy")
+        began, launches = time.monotonic(), 0
+        while time.monotonic() < began + seconds:
+            self._call("cuLaunchKernel", function, 1, 1, 1, 1, 1, 1, 0, None, None, None)
+            launches += 1
+        self._call("cuCtxSynchronize")
+        took_ms = 1000 * (time.monotonic() - began)
+        self._call("cuModuleUnload", module)
+        return 100 * launches * KERNEL_MS / took_ms
+
     def memory(self) -> tuple[int, int]:
         """Return the current GPU's free and total memory in bytes."""
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
@@ -72,8 +97,9 @@ class Driver:
 
 
 def probe(driver: Driver, ordinal: int) -> dict[str, object]:
-    """Take one MiB more than a GPU says is free, then exactly what is free; return what happened, sizes in bytes."""
+    """Work on a GPU, take one MiB more than it has free, then exactly that; return what happened, sizes in bytes."""
     uuid = driver.enter(ordinal)
+    percent = driver.work(BUSY_S)
     free, total = driver.memory()
     try:
         driver.free(driver.allocate(free + MIB))
@@ -81,7 +107,15 @@ def probe(driver: Driver, ordinal: int) -> dict[str, object]:
     except DriverError as error:
         refusal = str(error)
     driver.allocate(free)
-    return {"gpu": uuid, "total": total, "free": free, "too_much": free + MIB, "refusal": refusal, "granted": free}
+    return {
+        "gpu": uuid,
+        "percent": percent,
+        "total": total,
+        "free": free,
+        "too_much": free + MIB,
+        "refusal": refusal,
+        "granted": free,
+    }
 
 
 def main() -> int:
