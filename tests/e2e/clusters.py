@@ -16,6 +16,8 @@ from tests.e2e.objects import bare_pod
 from tests.e2e.workspace import Workspace
 
 GATE = "DRAConsumableCapacity"
+LIMITING_DRIVER = "615.71.09"  # holds memory limits by itself
+OLDER_DRIVER = SimulatedDriver.version
 TWO_GPUS = simulated_gpus(2, memory_bytes=16 * 2**30)
 
 
@@ -25,7 +27,7 @@ def local_cluster(
     images: Sequence[Path],
     gates: Mapping[str, bool],
     emulated_version: str | None = None,
-    driver_version: str = SimulatedDriver.version,
+    driver_version: str = OLDER_DRIVER,
     gpus: Sequence[SimulatedGpu] = TWO_GPUS,
 ) -> Iterator[LocalCluster]:
     """A cluster on this machine with simulated GPUs and `images`; all of it goes at the end."""

@@ -14,14 +14,23 @@ import pytest
 from deploy.image.build import build
 from tests.e2e.client import build_client
 from tests.e2e.cluster import Cluster, LocalCluster, wait_for
-from tests.e2e.clusters import GATE, existing_cluster, gpu_machine, installed_driver, local_cluster, new_workspace
+from tests.e2e.clusters import (
+    GATE,
+    LIMITING_DRIVER,
+    OLDER_DRIVER,
+    existing_cluster,
+    gpu_machine,
+    installed_driver,
+    local_cluster,
+    new_workspace,
+)
 from tests.e2e.driver import Driver
 from tests.e2e.transcript import Transcript
 from tests.e2e.workspace import Workspace
 from tools.go_programs import CLUSTER_SOURCES, programs
 
-# What the control plane behaves as; None is the version that it is.
-VERSIONS = {"1.37": None, "emulating-1.34": "1.34"}
+# What the control plane behaves as, None being the version that it is, and the node's driver.
+VERSIONS = {"1.37": (None, LIMITING_DRIVER), "emulating-1.34": ("1.34", OLDER_DRIVER)}
 EXISTING = bool(os.environ.get("KUBECONFIG"))
 
 
@@ -45,7 +54,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield existing_cluster()
         return
     images = request.getfixturevalue("images")
-    with local_cluster(tmp_path_factory.mktemp("c"), images, {GATE: True}, VERSIONS[request.param]) as started:
+    emulated, installed = VERSIONS[request.param]
+    with local_cluster(tmp_path_factory.mktemp("c"), images, {GATE: True}, emulated, installed) as started:
         yield started
 
 

@@ -14,14 +14,20 @@ from deploy.image.build import REPOSITORY
 from hami_dra.sim import Machine
 from tests.e2e.client import HOSTILE_PROGRAMS
 from tests.e2e.cluster import Failed, LocalCluster, wait_for
-from tests.e2e.clusters import GATE, gpu_machine, installed_driver, local_cluster
+from tests.e2e.clusters import (
+    GATE,
+    LIMITING_DRIVER,
+    OLDER_DRIVER,
+    gpu_machine,
+    installed_driver,
+    local_cluster,
+)
 from tests.e2e.driver import DRIVER, MIB, Driver
 from tests.e2e.memory import granted, memory_seen
 from tests.e2e.objects import Object, bare_pod, claim, container, pod, pod_claim, template
 from tests.e2e.workspace import Workspace
 
 EXAMPLE = REPOSITORY / "examples" / "limits-by-the-driver"
-NEW, OLD = "615.71.09", "580.65.06"
 LIBCUDA = f"/usr/lib/{platform.machine()}-linux-gnu/libcuda.so.1"
 HOSTILE = {
     "by-hand": (f"{HOSTILE_PROGRAMS}/take", "by-hand", LIBCUDA),
@@ -47,7 +53,7 @@ UNLIMITED = {
 ENV = "import json, os, sys; os.execve(sys.argv[2], sys.argv[2:], os.environ | json.loads(sys.argv[1]))"
 
 
-@pytest.fixture(scope="module", params=[NEW, OLD])
+@pytest.fixture(scope="module", params=[LIMITING_DRIVER, OLDER_DRIVER])
 def cluster(
     request: pytest.FixtureRequest, images: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalCluster]:
@@ -121,7 +127,7 @@ def parameters(enforcement: str) -> Object:
     return {"opaque": {"driver": DRIVER, "parameters": said}}
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_each_gpu_gives_its_own_limit_and_no_more(workspace: Workspace, driver: Driver) -> None:
     workspace.create(claim("two", FOUR_AND_EIGHT, different_gpus=True), pod("user", "--stay", "show", claim="two"))
     workspace.wait_until_ready("user")
@@ -138,7 +144,7 @@ def test_each_gpu_gives_its_own_limit_and_no_more(workspace: Workspace, driver: 
     wait_for("the condition", lambda: condition(workspace, "two") == ("True", "ByDriver"), 30, workspace.report)
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_shares_of_one_gpu_add_up(workspace: Workspace, driver: Driver) -> None:
     workspace.create(
         claim("twice", {"a": {"cores": 30, "memory": "4Gi"}, "b": {"cores": 60, "memory": "8Gi"}}),
@@ -155,7 +161,7 @@ def test_shares_of_one_gpu_add_up(workspace: Workspace, driver: Driver) -> None:
     assert hostile_take(workspace, "user", container="one") == {gpu: 4096}
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_limited_again_whatever_restarts(
     cluster: LocalCluster, workspace: Workspace, driver: Driver, machine: Machine
 ) -> None:
@@ -194,7 +200,7 @@ def test_limited_again_whatever_restarts(
     assert hostile_take(workspace, "user") == limits
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_resize_on_the_node(workspace: Workspace, driver: Driver) -> None:
     workspace.create(claim("one", {"gpu": {"memory": "4Gi", "cores": 30}}), pod("user", "--stay", "show", claim="one"))
     workspace.wait_until_ready("user")
@@ -208,7 +214,7 @@ def test_resize_on_the_node(workspace: Workspace, driver: Driver) -> None:
     assert shown["cuda"]["total"] == "3072 MiB"
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_the_example_runs_on_a_node_whose_driver_holds_limits(workspace: Workspace, driver: Driver) -> None:
     workspace.apply(EXAMPLE / "claim.yaml")
     workspace.apply(EXAMPLE / "pod.yaml")
@@ -216,7 +222,7 @@ def test_the_example_runs_on_a_node_whose_driver_holds_limits(workspace: Workspa
     wait_for("the condition", lambda: condition(workspace, "walled") == ("True", "ByDriver"), 30, workspace.report)
 
 
-@with_driver(NEW)
+@with_driver(LIMITING_DRIVER)
 def test_the_examples_policy_lets_no_claim_ask_for_less(cluster: LocalCluster, workspace: Workspace) -> None:
     cluster.kubectl("label", "namespace", workspace.namespace, "gpu-memory-limits=by-the-driver")
     workspace.apply(EXAMPLE / "policy.yaml")
@@ -243,7 +249,7 @@ def test_the_examples_policy_lets_no_claim_ask_for_less(cluster: LocalCluster, w
     cluster.kubectl("delete", "--filename=-", stdin=(EXAMPLE / "policy.yaml").read_text())
 
 
-@with_driver(OLD)
+@with_driver(OLDER_DRIVER)
 def test_library_alone_is_got_past_and_that_is_told(workspace: Workspace, driver: Driver) -> None:
     workspace.create(claim("one", {"gpu": {"memory": "4Gi", "cores": 30}}), hostile_pod("thief", "one"))
     workspace.wait_until_ready("thief")
@@ -256,7 +262,7 @@ def test_library_alone_is_got_past_and_that_is_told(workspace: Workspace, driver
     assert driver.metric("hami_dra_share_memory_unaccounted_bytes") == {"one/gpu": WHOLE * MIB}
 
 
-@with_driver(OLD)
+@with_driver(OLDER_DRIVER)
 def test_pod_that_takes_more_is_evicted_where_that_is_wanted(workspace: Workspace, driver: Driver) -> None:
     driver.upgrade(onOveruse="evict")
     try:
@@ -268,7 +274,7 @@ def test_pod_that_takes_more_is_evicted_where_that_is_wanted(workspace: Workspac
         driver.upgrade(onOveruse="report")
 
 
-@with_driver(OLD)
+@with_driver(OLDER_DRIVER)
 def test_driver_that_is_required_and_cannot_be_had_keeps_the_pod_waiting(workspace: Workspace, driver: Driver) -> None:
     strict = claim("strict", {"gpu": {"memory": "4Gi", "cores": 30}})
     strict["spec"]["devices"]["config"] = [parameters("driver")]
@@ -279,7 +285,7 @@ def test_driver_that_is_required_and_cannot_be_had_keeps_the_pod_waiting(workspa
     assert workspace.get("pod", "waiting")["status"]["phase"] == "Pending"
 
 
-@with_driver(OLD)
+@with_driver(OLDER_DRIVER)
 def test_selector_keeps_pods_off_nodes_where_the_driver_holds_nothing(workspace: Workspace, driver: Driver) -> None:
     assert {gpu["attributes"]["memoryEnforcement"]["string"] for gpu in driver.gpus().values()} == {"library"}
     workspace.apply(EXAMPLE / "claim.yaml")
