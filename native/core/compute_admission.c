@@ -15,7 +15,8 @@
 
 /* After that a launch goes on without a turn, and without work having ended that was to end first. */
 #define PATIENCE_NS UINT64_C(1000000000)
-#define STALLED_NS  UINT64_C(200000000)
+#define STALLED_NS  UINT64_C(200000000)  /* of work that has not begun */
+#define RUNS_ON_NS  UINT64_C(1600000000) /* of work that has */
 #define MOST_STALLS 16
 
 /* How often one looks that waits for the GPU, and for changes that nobody tells of. */
@@ -101,7 +102,7 @@ static void lose_patience(struct compute *compute, uint64_t now, uint64_t in_fli
     if (waited <= STALLED_NS + 2 * in_flight)
         return;
     bool runs = marks_run(&compute->lanes);
-    if (runs && waited <= STALLED_NS << compute->stalls)
+    if (runs && waited <= RUNS_ON_NS << compute->stalls)
         return;
     compute->progressed = now;
     compute->indulgence = runs ? 1 : 1u << compute->stalls;
