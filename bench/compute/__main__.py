@@ -51,6 +51,8 @@ def main(
                 results.outcomes += _outcomes(one_of_each(scenarios_of) if quick else scenarios_of, benches, only)
             _run_others(results, native, limited, only, once=quick)
             results.noise.append(noise())
+        if not results.outcomes:
+            raise SystemExit(f"there is no run whose group and name contain {only!r}")
         show(results, Console(width=_WIDTH))
         if save_to is not None:
             save(results, save_to)
