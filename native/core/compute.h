@@ -68,7 +68,8 @@ struct pass {
     struct lane *lane;
     CUstream stream;
     enum work before; /* what the GPU has to do already */
-    uint64_t begun;   /* ns: when it began to be marked, and when to be made */
+    uint64_t begun;   /* ns: before it began to be marked, after that, and before it was made */
+    uint64_t noted;
     uint64_t making;
     unsigned others; /* other streams that may have work in flight */
 };

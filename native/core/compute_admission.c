@@ -164,7 +164,9 @@ static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name
     pass->begun = clock_ns();
     if (pass->before != WORK_SOME)
         compute->progressed = pass->begun;
-    return mark_begin(pass->lane, pass->stream, name, of_others);
+    bool begun = mark_begin(pass->lane, pass->stream, name, of_others);
+    pass->noted = clock_ns();
+    return begun;
 }
 
 static struct pass admit(struct compute *compute, CUstream stream, uint64_t name) {
@@ -221,6 +223,7 @@ COLD void compute_launched(struct pass pass, bool succeeded) {
                                    .others = pass.others,
                                    .before = pass.before,
                                    .begun = pass.begun,
+                                   .noted = pass.noted,
                                    .making = pass.making,
                                    .made = now});
     compute->first = compute->entitled = false;

@@ -7,14 +7,13 @@ static uint64_t mean(uint64_t known, uint64_t seen) {
     return changed ? seen : (3 * known + seen) / 4;
 }
 
-/* What is known holds as long as that can be. The lower bound is a guess where several streams were at work, so it is
- * not believed at once. */
+/* What is known holds as long as that can be. */
 static uint64_t corrected(uint64_t known, struct bounds took) {
     if (took.least == took.most)
         return mean(known, took.most);
     if (known > took.most)
         return took.most;
-    return known < took.least / 2 ? took.least : known;
+    return known < took.least ? took.least : known;
 }
 
 uint64_t costs_learn(struct costs *costs, uint64_t name, struct bounds took) {

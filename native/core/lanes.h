@@ -26,7 +26,8 @@ struct surroundings {
     bool after_another; /* the process that had the GPU before may have used it between the two events */
     unsigned others;    /* other streams with work that was not known to be over */
     enum work before;   /* what the GPU had to do when the launch began to be made */
-    uint64_t begun;     /* ns of the host's clock: before the first event, before the launch, after the launch */
+    uint64_t begun;     /* ns of the host's clock: before the first event, after it, before the launch, after it */
+    uint64_t noted;
     uint64_t making;
     uint64_t made;
 };

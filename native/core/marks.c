@@ -115,11 +115,12 @@ static struct bounds bounds_on_idle(const struct mark *mark, uint64_t seen) {
         return (struct bounds){.least = 0, .guess = most / 2, .most = most};
     }
     uint64_t least = less_or_0(seen, around->made - around->begun);
-    uint64_t most = less_or_0(seen, around->making - around->begun);
+    uint64_t most = less_or_0(seen, around->making - around->noted);
     return (struct bounds){.least = least, .guess = (least + most) / 2, .most = most};
 }
 
-/* What the launch between the mark's events took. Others may have had a part in what was seen. */
+/* What the launch between the mark's events took. Others may have had a part in what was seen: how large it is at least
+ * is then a guess, of which half is believed. */
 static struct bounds bounds(const struct mark *mark, uint64_t seen) {
     const struct surroundings *around = &mark->surroundings;
     struct bounds bounds = {.least = seen, .guess = seen, .most = seen};
@@ -127,7 +128,8 @@ static struct bounds bounds(const struct mark *mark, uint64_t seen) {
         bounds = bounds_on_idle(mark, seen);
     if (around->before == WORK_MAYBE)
         bounds.most = seen;
-    bounds.least = less_or_0(bounds.least, around->after_another ? AFTERMATH_NS : 0) / (1 + around->others);
+    if (around->after_another || around->others > 0)
+        bounds.least = less_or_0(bounds.least, around->after_another ? AFTERMATH_NS : 0) / (1 + around->others) / 2;
     return bounds;
 }
 
