@@ -1,6 +1,8 @@
 /* A share's account of GPU time, as arithmetic on one number. */
 #include "core/budget.h"
 
+#include "core/numbers.h"
+
 #define PERCENT 100
 
 /* The account lies where the tenant can write and, by the environment contract, may be from before a reboot. */
@@ -8,10 +10,6 @@
 
 /* What a share can be denied by others' long kernels and still get later. */
 #define LARGEST_SAVING_NS UINT64_C(1000000000)
-
-static uint64_t less_or_0(uint64_t from, uint64_t what) {
-    return from > what ? from - what : 0;
-}
 
 static uint64_t plausible(uint64_t paid_until, uint64_t now) {
     if (paid_until > now + LARGEST_DEBT_NS)

@@ -177,7 +177,7 @@ void compute_collect(struct compute *compute, uint64_t now) {
 
 void compute_begin_turn(struct compute *compute, uint64_t now) {
     compute->state = TURN_OURS;
-    compute->began = compute->progressed = now;
+    compute->progressed = now;
     compute->used = 0;
     compute->exhausted = false;
     compute->entitled = compute->first = true;

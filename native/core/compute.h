@@ -54,7 +54,7 @@ struct compute {
     unsigned indulgence; /* launches that need not wait for that */
     bool alone;          /* no thread could be had, so turns are not taken */
     bool has_thread;
-    uint64_t began, used;   /* ns: when this turn did, and what was used in it */
+    uint64_t used;          /* ns, in this turn */
     uint64_t blocked_since; /* ns: when the thread began to wait for others; 0 while it does not */
     uint64_t progressed;    /* ns: when something was last known to begin or end on the GPU */
     struct meter meter;

@@ -83,8 +83,7 @@ CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
 }
 
 CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
-    CUstream paced = stream != NULL ? stream : CU_STREAM_PER_THREAD;
-    return launch(DRIVER(cuGraphLaunch_ptsz), DRIVER(cuGraphUpload_ptsz), exec, stream, paced);
+    return launch(DRIVER(cuGraphLaunch_ptsz), DRIVER(cuGraphUpload_ptsz), exec, stream, or_own(stream));
 }
 
 /* It may have been uploaded at once. */

@@ -7,11 +7,6 @@ static uint64_t threads_of(unsigned int grid_x, unsigned int grid_y, unsigned in
     return (uint64_t)grid_x * grid_y * grid_z * block_x * block_y * block_z;
 }
 
-/* What a default stream is called everywhere. */
-static CUstream per_thread(CUstream stream) {
-    return stream != NULL ? stream : CU_STREAM_PER_THREAD;
-}
-
 CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                         unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared,
                         CUstream stream, void **parameters, void **extra) {
@@ -25,7 +20,7 @@ CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int grid_x, unsigned 
                              unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared,
                              CUstream stream, void **parameters, void **extra) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, per_thread(stream));
+    struct pass pass = compute_admit(function, threads, or_own(stream));
     return compute_admitted(pass, DRIVER(cuLaunchKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x, block_y,
                                                               block_z, shared, stream, parameters, extra));
 }
@@ -43,7 +38,7 @@ CUresult cuLaunchCooperativeKernel_ptsz(CUfunction function, unsigned int grid_x
                                         unsigned int grid_z, unsigned int block_x, unsigned int block_y,
                                         unsigned int block_z, unsigned int shared, CUstream stream, void **parameters) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, per_thread(stream));
+    struct pass pass = compute_admit(function, threads, or_own(stream));
     return compute_admitted(pass, DRIVER(cuLaunchCooperativeKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x,
                                                                          block_y, block_z, shared, stream, parameters));
 }
@@ -63,7 +58,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, voi
 CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra) {
     struct pass pass = {0};
     if (config != NULL)
-        pass = compute_admit(function, threads_of_config(config), per_thread(config->hStream));
+        pass = compute_admit(function, threads_of_config(config), or_own(config->hStream));
     return compute_admitted(pass, DRIVER(cuLaunchKernelEx_ptsz)(config, function, parameters, extra));
 }
 

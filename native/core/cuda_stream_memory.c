@@ -7,11 +7,6 @@
 #include "core/memory.h"
 #include "core/pools.h"
 
-/* What the per-thread variants mean by a stream. */
-static CUstream or_own(CUstream stream) {
-    return stream == NULL ? CU_STREAM_PER_THREAD : stream;
-}
-
 /* A call on a stream that is being captured becomes a node of a graph: it takes memory when that is launched. */
 static bool is_captured(CUstream stream) {
     CUstreamCaptureStatus status;

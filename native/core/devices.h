@@ -14,6 +14,11 @@ struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
 /* What a program is told whose memory in the current context does not fit: that it has no context, if so. */
 CUresult refuse_in_current_context(void);
 
+/* What the per-thread variants of functions mean by a stream. */
+static inline CUstream or_own(CUstream stream) {
+    return stream == NULL ? CU_STREAM_PER_THREAD : stream;
+}
+
 /* The device on which the stream's work is done. False if the driver does not say: it will refuse the stream. */
 bool device_of_stream(CUstream stream, CUdevice *device);
 

@@ -2,6 +2,7 @@
 #include "core/lanes.h"
 
 #include "core/driver.h"
+#include "core/numbers.h"
 
 static void empty(struct lane *lane) {
     atomic_store_explicit(&lane->allowance, 0, memory_order_relaxed);
@@ -73,8 +74,7 @@ struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
 }
 
 uint64_t lane_tail(const struct lane *lane) {
-    uint64_t expected = atomic_load_explicit(&lane->expected, memory_order_relaxed);
-    return expected > lane->counted ? expected - lane->counted : 0;
+    return less_or_0(atomic_load_explicit(&lane->expected, memory_order_relaxed), lane->counted);
 }
 
 void lane_forget_tail(struct lane *lane) {

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/driver.h"
+#include "core/numbers.h"
 
 #define NS_PER_MS 1000000
 
@@ -99,10 +100,6 @@ void marks_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) 
         DRIVER(cuEventRecord)(lanes->last, stream);
     for (struct lane *each = lanes->of; each < lanes->of + LANES; each++)
         atomic_store_explicit(&each->launches, 0, memory_order_relaxed);
-}
-
-static uint64_t less_or_0(uint64_t from, uint64_t what) {
-    return from > what ? from - what : 0;
 }
 
 /* What a launch took that an idle GPU waited for: it began while it was made. Where it was over before the second event
