@@ -29,9 +29,11 @@ if ctypes.CDLL(None, use_errno=True).mount(b"/driver-root/proc/driver", b"/proc/
 """
 
 
-@pytest.fixture(scope="module")
-def cluster(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with local_cluster(tmp_path_factory.mktemp("c"), images, {GATE: True}, gpus=GPUS) as started:
+@pytest.fixture(scope="module", params=[None, "1.34"], ids=["1.37", "emulating-1.34"])
+def cluster(
+    request: pytest.FixtureRequest, images: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalCluster]:
+    with local_cluster(tmp_path_factory.mktemp("c"), images, {GATE: True}, request.param, gpus=GPUS) as started:
         yield started
 
 
