@@ -4,6 +4,7 @@ import json
 import platform
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +37,7 @@ HOSTILE = {
 }
 """Commands that take all memory that the driver gives, and how they get around libvgpu.so: tests/native/hostile."""
 WHOLE = 16 * 1024  # MiB of each GPU
+TOLD_WITHIN = timedelta(seconds=10)
 FOUR_AND_EIGHT = {"small": {"cores": 30, "memory": "4Gi"}, "large": {"cores": 60, "memory": "8Gi"}}
 UNLIMITED = {
     **{f"CUDA_DEVICE_MEMORY_LIMIT{suffix}": "0" for suffix in ("", "_0", "_1")},
@@ -109,13 +111,17 @@ def hostile_pod(name: str, claim_name: str, **spec: Any) -> Object:
     return bare_pod(name, [main], resourceClaims=[pod_claim("gpu", claim=claim_name)])
 
 
+def memory_condition(workspace: Workspace, claim_name: str) -> Object:
+    """The first share's condition on memory, empty as long as there is none."""
+    devices = workspace.claim(claim_name)["status"].get("devices", [])
+    conditions = (each for device in devices for each in device.get("conditions", []))
+    return next((each for each in conditions if each["type"] == "MemoryLimited"), {})
+
+
 def condition(workspace: Workspace, claim_name: str) -> tuple[str, str]:
-    """Status and reason of the first share's condition on memory."""
-    for device in workspace.claim(claim_name)["status"].get("devices", []):
-        for each in device.get("conditions", []):
-            if each["type"] == "MemoryLimited":
-                return each["status"], each["reason"]
-    return "", ""
+    """Its status and reason."""
+    found = memory_condition(workspace, claim_name)
+    return found.get("status", ""), found.get("reason", "")
 
 
 def parameters(enforcement: str) -> Object:
@@ -249,6 +255,19 @@ def test_the_examples_policy_lets_no_claim_ask_for_less(cluster: LocalCluster, w
     cluster.kubectl("delete", "--filename=-", stdin=(EXAMPLE / "policy.yaml").read_text())
 
 
+def told_after(workspace: Workspace, claim_name: str, thief: str) -> list[timedelta]:
+    """How long after the thief said what it had taken there were the Events and the condition on its claim.
+
+    Kubernetes keeps their whole seconds, so each may be a second later than it says.
+    """
+    (said,) = workspace.kubectl("logs", thief, "--timestamps").splitlines()
+    events = workspace.get("events", "--field-selector=reason=MemoryOverused")["items"]
+    times = [each["metadata"]["creationTimestamp"] for each in events]
+    times.append(memory_condition(workspace, claim_name)["lastTransitionTime"])
+    taken_at = datetime.fromisoformat(said.split()[0])
+    return [datetime.fromisoformat(each) + timedelta(seconds=1) - taken_at for each in times]
+
+
 @with_driver(OLDER_DRIVER)
 def test_library_alone_is_got_past_and_that_is_told(workspace: Workspace, driver: Driver) -> None:
     workspace.create(claim("one", {"gpu": {"memory": "4Gi", "cores": 30}}), hostile_pod("thief", "one"))
@@ -258,6 +277,9 @@ def test_library_alone_is_got_past_and_that_is_told(workspace: Workspace, driver
     wait_for("Events", lambda: len(workspace.events("MemoryOverused")) == 2, 30, driver.report)
     assert all("use 12Gi more of GPU-" in message for message in workspace.events("MemoryOverused"))
     wait_for("the condition", lambda: condition(workspace, "one") == ("False", "Overused"), 30, workspace.report)
+    delays = told_after(workspace, "one", thief="thief")
+    print("overuse was told of after", *(f"{delay.total_seconds():.1f} s" for delay in delays))
+    assert max(delays) < TOLD_WITHIN
     assert driver.metric("hami_dra_share_memory_overuse_bytes") == {"one/gpu": 12 * 1024 * MIB}
     assert driver.metric("hami_dra_share_memory_unaccounted_bytes") == {"one/gpu": WHOLE * MIB}
 

@@ -48,8 +48,8 @@ class Agent:
             kube, options.node_name, lambda share: self._guard.of(share), self._health.ailment
         )
         evictor = Evictor(kube) if options.on_overuse == "evict" else None
-        news = MemoryNews(kube, self._files.folders, self._reports, self._events, evictor)
-        self._guard = MemoryGuard(options.driver_root, self._files.folders, news)
+        self._memory_news = MemoryNews(kube, self._files.folders, self._reports, self._events, evictor)
+        self._guard = MemoryGuard(options.driver_root, self._files.folders, self._memory_news)
         self._health_news = HealthNews(kube, self._files.folders, self._reports, self._events, self._health.ailment)
         self._succession = Succession(options.plugin_dir)
         self._publication = Publication(kube, options.node_name, self._succession, self._node_events, self._is_in_use)
@@ -90,6 +90,7 @@ class Agent:
         yield self._watch.run(self._follow)
         yield self._sweeper.run()
         yield self._guard.run()
+        yield self._memory_news.run()
 
     async def _publish(self) -> None:
         await self._health.first()

@@ -17,8 +17,9 @@ from .share_memory import ContainerKey, ShareMemory, assess
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 3.0
-"""A third of the time within which overuse is to be told of, since it is believed at the second sight only."""
+_LOOK_SECONDS = 2.0
+_SECOND_LOOK_SECONDS = 1.0
+"""After a first sight of overuse: so it is told of 3 s after it began, or sooner, and is to be within 10."""
 
 
 class MemoryGuard:
@@ -33,8 +34,9 @@ class MemoryGuard:
         self._news = news
         self._process = MemoryProcess(driver_root)
         self._driver: frozenset[tuple[str, str | None]] = frozenset()
-        self._limited: set[ContainerKey] = set()
+        self._limited: Mapping[ContainerKey, int] = {}
         self._over: set[str] = set()
+        self._is_in_doubt = False
         self._problem = ""
         self._is_stale = False
         self.memory: Mapping[str, ShareMemory] = {}
@@ -57,20 +59,23 @@ class MemoryGuard:
         """Look in intervals until cancelled."""
         try:
             while True:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_SECOND_LOOK_SECONDS if self._is_in_doubt else _LOOK_SECONDS)
                 try:
                     await self.look()
                 except OSError as error:
                     self._complain(str(error))
         finally:
-            await self._process.end()
+            await self.end()
+
+    async def end(self) -> None:
+        """End the process that asks NVML; the next look begins one anew."""
+        await self._process.end()
 
     async def look(self) -> None:
         """Read once what containers use, mend limits that are amiss, and tell what has changed."""
-        shares = await asyncio.to_thread(self._read_notes)
-        running = containers(shares)
+        self._is_in_doubt = False
         try:
-            holdings = await self._ask(running)
+            shares, running, holdings = await self._find()
         except MemoryUnknownError as error:
             self._complain(str(error))
             self.memory = {name: replace(each, used=None) for name, each in self.memory.items()}
@@ -79,8 +84,24 @@ class MemoryGuard:
         self._problem = ""
         self.holdings = holdings
         before, self.memory = self.memory, self._believed(assess(shares, running, holdings))
-        await self._count_repairs(running, holdings)
-        await self._news.tell(before, self.memory, running)
+        self._count_repairs(running, holdings)
+        self._news.look(before, self.memory, running)
+
+    async def _find(self) -> tuple[list[NotedShare], tuple[Container, ...], dict[ContainerKey, Holding]]:
+        """The shares, their containers, and what these hold, with limits as the shares say.
+
+        Whoever changes what a container may have, changes the shares first and sets the limit then. So what was set
+        here is right if the shares are still the same; else it may have undone what another set.
+        """
+        shares = await asyncio.to_thread(self._read_notes)
+        while True:
+            running = containers(shares)
+            holdings = await self._ask(running)
+            if all(each.limited != "repaired" for each in holdings.values()):
+                return shares, running, holdings
+            before, shares = shares, await asyncio.to_thread(self._read_notes)
+            if shares == before:
+                return shares, running, holdings
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
@@ -117,17 +138,20 @@ class MemoryGuard:
     def _believed(self, seen: dict[str, ShareMemory]) -> dict[str, ShareMemory]:
         """Overuse counts when it is seen twice in a row: what NVML says is not of one moment."""
         before, self._over = self._over, {name for name, each in seen.items() if each.overuse}
+        self._is_in_doubt = not self._over <= before
         return {name: each if name in before else replace(each, overuse=0) for name, each in seen.items()}
 
-    async def _count_repairs(self, running: tuple[Container, ...], holdings: Mapping[ContainerKey, Holding]) -> None:
-        """Tell of limits that were lost; one that is set before the hook has come to it was never there."""
-        limited = {key for key, each in holdings.items() if each.limited in ("kept", "repaired")}
+    def _count_repairs(self, running: tuple[Container, ...], holdings: Mapping[ContainerKey, Holding]) -> None:
+        """Tell of limits that were lost: not of those that were set before the hook, or a resize, had come to it."""
+        limited: dict[ContainerKey, int] = {}
         for each in running:
             key = each.container_id, each.gpu_uuid
             holding = holdings.get(key)
-            if holding and holding.limited == "repaired" and key in self._limited:
-                self.repairs[each.gpu_uuid] = self.repairs.get(each.gpu_uuid, 0) + 1
-                await self._news.repaired(each, holding.found)
+            if holding and holding.limited in ("kept", "repaired"):
+                limited[key] = each.memory
+                if holding.limited == "repaired" and self._limited.get(key) == each.memory:
+                    self.repairs[each.gpu_uuid] = self.repairs.get(each.gpu_uuid, 0) + 1
+                    self._news.repaired(each, holding.found)
         self._limited = limited
 
 

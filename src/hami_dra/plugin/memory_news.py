@@ -1,7 +1,9 @@
 """Tells of shares whose memory is not held to its limit: to the claim and its pods, and to who evicts them."""
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Never
 
 from hami_dra.kube import KubeClient, KubeError, Quantity, ResourceClaim
 from hami_dra.kubeletplugin import ClaimRef
@@ -16,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class MemoryNews:
-    """What is told of a share is told when it changes. Where that is wanted, pods that overuse one are evicted."""
+    """What is told of a share is told when it changes. Where that is wanted, pods that overuse one are evicted.
+
+    The API server is asked by `run` alone, so that whoever keeps limits true never waits for it.
+    """
 
     def __init__(
         self,
@@ -31,45 +36,64 @@ class MemoryNews:
         self._reports = reports
         self._events = events
         self._evictor = evictor
+        self._memory: Mapping[str, ShareMemory] = {}
+        self._among: tuple[Container, ...] = ()
         self._untold: dict[str, Share] = {}
+        self._repaired: list[tuple[Share, str]] = []
+        self._news = asyncio.Event()
         self._problem = ""
 
-    async def tell(
-        self, before: Mapping[str, ShareMemory], now: Mapping[str, ShareMemory], running: Iterable[Container]
+    def look(
+        self, before: Mapping[str, ShareMemory], now: Mapping[str, ShareMemory], among: tuple[Container, ...]
     ) -> None:
-        """Tell of each share that stands otherwise than before; what cannot be told is told the next time."""
-        among = tuple(running)
+        """Have it told of each share that stands otherwise than before; what cannot be told waits for the next look."""
         for name, each in now.items():
             was_reason = before[name].reason if name in before else ShareMemory(each.share, each.limit).reason
             if each.reason != was_reason:
                 _log.log(logging.INFO if each.is_held else logging.WARNING, "share %s: %s", name, each.message)
                 self._untold[name] = each.share
-        self._untold = {name: share for name, share in self._untold.items() if name in now}
-        for name in list(self._untold):
-            await self._tell_of(now[name])
-        for each in now.values():
-            if each.overuse and self._evictor:
-                await self._evict(self._evictor, each, among)
+        self._memory, self._among = now, among
+        self._news.set()
 
-    async def repaired(self, container: Container, found: int | None) -> None:
-        """Tell of a container whose limit was lost, as by a reset of the GPU, or changed by others, and holds again."""
+    def repaired(self, container: Container, found: int | None) -> None:
+        """Have it told that a container's limit was lost, as by a reset of the GPU, or changed, and holds again."""
         was = "none" if found is None else str(Quantity(found))
         message = (
             f"container {container.container_id[:12]} has its memory limit of {Quantity(container.memory)} on "
             f"{container.gpu_uuid} again, after the driver had {was}: the GPU was reset, or somebody changed it"
         )
         _log.warning("%s", message)
-        for noted in container.shares:
-            if claim := await self._claim(noted.share):
-                self._events.tell(_ref(noted.share), claim, "MemoryLimitRepaired", message)
+        self._repaired += [(noted.share, message) for noted in container.shares]
 
-    async def _tell_of(self, memory: ShareMemory) -> None:
-        share = memory.share
-        if claim := await self._claim(share):
-            del self._untold[share.name]
+    async def run(self) -> Never:
+        """Tell until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self._tell()
+
+    async def _tell(self) -> None:
+        repaired, self._repaired = self._repaired, []
+        for share, message in repaired:
+            if claim := await self._claim(share):
+                self._events.tell(_ref(share), claim, "MemoryLimitRepaired", message)
+        for name in list(self._untold):
+            await self._tell_of(name)
+        for each in list(self._memory.values()):
+            if each.overuse and self._evictor:
+                await self._evict(self._evictor, each, self._among)
+
+    async def _tell_of(self, name: str) -> None:
+        """Tell how it stands with a share now, which may be another thing than when it was to be told."""
+        share = self._untold[name]
+        if name not in self._memory:
+            del self._untold[name]
+        elif claim := await self._claim(share):
+            memory = self._memory.get(name)
+            self._untold.pop(name, None)
             of_claim = [each for each in self._folders.shares() if each.claim_uid == share.claim_uid]
             self._reports.prepared(claim, of_claim)
-            if not memory.is_held:
+            if memory and not memory.is_held:
                 reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
                 self._events.tell(_ref(share), claim, reason, memory.message)
 

@@ -1,12 +1,13 @@
 """What was found of the memory of shares: what their containers really use, and whether they are held to limits."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from hami_dra.gpu import Holding
 from hami_dra.kube import Quantity
-from hami_dra.shares import Container, NotedShare, Share, containers_of
+from hami_dra.shares import Container, NotedShare, Share
 
 _MARGIN = 64 * 2**20
 """Bytes above the grant that are no overuse: the driver takes memory in blocks of 2 MiB, and its own share of a process
@@ -73,14 +74,18 @@ def assess(
     shares: Iterable[NotedShare], among: Sequence[Container], holdings: Mapping[ContainerKey, Holding]
 ) -> dict[str, ShareMemory]:
     """Say of each share, by its name, what the holdings, by container and GPU, show of it."""
-    overuse = _overuse(among, holdings)
-    return {each.share.name: _of_share(each, among, holdings, overuse.get(each.share.name, 0)) for each in shares}
+    known = [each for each in among if _key(each) in holdings]
+    on = _by_share(known)
+    overuse = _overuse(known, holdings)
+    return {
+        name: _of_share(each, on.get(name, []), holdings, overuse.get(name, 0))
+        for name, each in ((each.share.name, each) for each in shares)
+    }
 
 
 def _of_share(
-    noted: NotedShare, among: Sequence[Container], holdings: Mapping[ContainerKey, Holding], overuse: int
+    noted: NotedShare, own: Sequence[Container], holdings: Mapping[ContainerKey, Holding], overuse: int
 ) -> ShareMemory:
-    own = [each for each in containers_of(noted.share, among) if _key(each) in holdings]
     parts = [_part(noted, each, holdings[_key(each)].used) for each in own]
     known = [part for part in parts if part is not None]
     return ShareMemory(
@@ -106,11 +111,13 @@ def _overuse(among: Sequence[Container], holdings: Mapping[ContainerKey, Holding
     shares that some container has, and for all that hang together by containers: the containers that have no others
     must not use more than these have.
     """
-    free = [each for each in among if each.enforcement == "library" and _key(each) in holdings]
+    free = [each for each in among if each.enforcement == "library"]
+    on = _by_share(free)
     over: dict[str, int] = {}
     for group in _groups(free):
         names = {each.share.name for each in group}
-        inside = [each for each in free if all(noted.share.name in names for noted in each.shares)]
+        touched = {_key(each): each for name in names for each in on[name]}.values()
+        inside = [each for each in touched if all(noted.share.name in names for noted in each.shares)]
         used = sum(holdings[_key(each)].used or 0 for each in inside)
         excess = used - sum(each.memory for each in group)
         if excess > _MARGIN:
@@ -129,6 +136,15 @@ def _groups(among: Sequence[Container]) -> Iterator[tuple[NotedShare, ...]]:
         joined = [*(group for group in joined if group not in touched), names.union(*touched)]
     for names in sets.union(joined):
         yield tuple(by_name[name] for name in sorted(names))
+
+
+def _by_share(among: Iterable[Container]) -> dict[str, list[Container]]:
+    """Which containers run on each share, by its name."""
+    on: dict[str, list[Container]] = defaultdict(list)
+    for each in among:
+        for noted in each.shares:
+            on[noted.share.name].append(each)
+    return on
 
 
 def _key(container: Container) -> ContainerKey:

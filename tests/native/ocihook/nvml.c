@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 nvmlReturn_t nvmlInit_v2(void);
+nvmlReturn_t nvmlInitWithFlags(unsigned int flags);
+nvmlReturn_t nvmlShutdown(void);
 nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device);
 nvmlReturn_t nvmlDeviceSetMemoryLimits_v1(nvmlDevice_t device, nvmlSetMemoryLimits_v1_t *limits);
 nvmlReturn_t nvmlDeviceGetMemoryLimits_v1(nvmlDevice_t device, nvmlGetMemoryLimits_v1_t *limits);
@@ -24,6 +26,16 @@ nvmlReturn_t nvmlInit_v2(void) {
     fflush(stdout);
     fputs("chat\n", stderr);
 #endif
+    return NVML_SUCCESS;
+}
+
+/* As NVIDIA's Python binding calls it. */
+nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
+    (void)flags;
+    return nvmlInit_v2();
+}
+
+nvmlReturn_t nvmlShutdown(void) {
     return NVML_SUCCESS;
 }
 
