@@ -30,17 +30,17 @@ test: build $(VENV)/.test ## unit and integration tests
 
 test-sanitized: build $(VENV)/.test ## the tests of native/ with errors of memory, undefined behaviour and races found
 	@$(BIN)/python -m tests.native.sanitizers
-	$(BIN)/pytest -n auto --sanitizer=address $(NATIVE_TESTS) tests/native/fuzz $(ARGS)
-	$(BIN)/pytest -n auto --sanitizer=thread $(NATIVE_TESTS) $(ARGS)
+	$(BIN)/pytest -n auto --sanitizer=address -o testpaths="$(NATIVE_TESTS) tests/native/fuzz" $(ARGS)
+	$(BIN)/pytest -n auto --sanitizer=thread -o testpaths="$(NATIVE_TESTS)" $(ARGS)
 
 fuzz: build $(VENV)/.test ## look for inputs that crash the parsers and the region's reader (ARGS="SECONDS [TARGET…]")
 	@$(BIN)/python -m tests.native.fuzz $(ARGS)
 
 e2e: build $(VENV)/.test ## the tests on a real Kubernetes (needs root, or KUBECONFIG of a cluster)
-	$(BIN)/pytest tests/e2e $(ARGS)
+	$(BIN)/pytest -o testpaths=tests/e2e $(ARGS)
 
 glibc: build $(VENV)/.test ## what is put on nodes, on the oldest and the newest C library that Debian has
-	$(BIN)/pytest tests/glibc $(ARGS)
+	$(BIN)/pytest -o testpaths=tests/glibc $(ARGS)
 
 bench-core: build ## what libvgpu.so costs beside the driver alone (ARGS="--compare /path/libvgpu.so")
 	@$(BIN)/python -m bench.core $(ARGS)
