@@ -18,6 +18,8 @@ from hami_dra.kubeletplugin import ClaimError, ClaimLocks, ClaimRef
 from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.apiserver.kinds import RESOURCE_SLICE
 from hami_dra.local.kubelet import Kubelet
+from hami_dra.plugin.events import ClaimEvents
+from hami_dra.plugin.health_news import HealthNews
 from hami_dra.plugin.share_memory import ShareMemory
 from hami_dra.plugin.status_reports import StatusReports
 from hami_dra.plugin.sweep import Sweeper
@@ -290,7 +292,8 @@ async def test_sweep_reads_the_folders_once_and_gives_up_at_once_without_an_api_
         (folder / "share.json").write_bytes(msgspec.json.encode(identity))
     async with ApiServer() as api, KubeClient.from_url(api.url) as kube:
         reports = StatusReports(kube, NAME, lambda share: ShareMemory(share, share.memory), lambda _: "")
-        sweeper = Sweeper(kube, files, ClaimLocks(), reports, tmp_path / "lib")
+        news = HealthNews(kube, files.folders, reports, ClaimEvents(kube, NAME), lambda _: "")
+        sweeper = Sweeper(kube, files, ClaimLocks(), news, tmp_path / "lib")
         await api.__aexit__()
         await sweeper.sweep()
         assert caplog.text.count("stays for now") == 1

@@ -54,10 +54,18 @@ class Agent:
         self._succession = Succession(options.plugin_dir)
         self._publication = Publication(kube, options.node_name, self._succession, self._node_events, self._is_in_use)
         locks = ClaimLocks(options.plugin_dir)
-        self._sweeper = Sweeper(kube, self._files, locks, self._reports, options.install_dir)
+        self._sweeper = Sweeper(kube, self._files, locks, self._health_news, options.install_dir)
         self._plugin = KubeletPlugin(
             DRIVER_NAME,
-            ClaimPreparer(kube, self._watch, self._files, self._reports, self._events, options.memory_enforcement),
+            ClaimPreparer(
+                kube,
+                self._watch,
+                self._files,
+                self._reports,
+                self._events,
+                self._health_news,
+                options.memory_enforcement,
+            ),
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
@@ -88,7 +96,7 @@ class Agent:
         yield self._health_news.run()
         yield self._publish()
         yield self._watch.run(self._follow)
-        yield self._sweeper.run()
+        yield self._sweep()
         yield self._guard.run()
         yield self._memory_news.run()
 
@@ -97,8 +105,12 @@ class Agent:
         self._follow(self._watch.node)
         await self._publication.run()
 
+    async def _sweep(self) -> None:
+        await self._health.first()
+        await self._sweeper.run()
+
     def _follow(self, node: GpuNode) -> None:
-        self._health.follow(node)
+        self._health.follow(node, {share.gpu_uuid for share in self._files.folders.shares()})
         self._guard.follow(node)
         self._offer()
 

@@ -4,8 +4,11 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Never
+
+from msgspec.structs import replace
 
 from hami_dra.kube import (
     Conflict,
@@ -51,11 +54,26 @@ def event(
     )
 
 
-def _name(about: ObjectReference, reason: str, message: str) -> ObjectMeta:
-    """The same problem of the same object has the same Event's name: so the API server keeps it from repetition."""
-    digest = hashlib.sha256("\0".join((about.uid, reason, message)).encode()).hexdigest()[:16]
-    name = f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}"
-    return ObjectMeta(name=name, namespace=about.namespace or "default")
+@dataclass(frozen=True, slots=True)
+class _News:
+    """An Event about a claim that has no name yet."""
+
+    claim_uid: str
+    event: Event
+    is_again: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The same for the same problem of the same object."""
+        return self.event.involved_object.uid, self.event.reason, self.event.message
+
+    def named(self, times_told: int) -> Event:
+        """The Event, as told for so many times before: one of the same name is the same, and the API server has it."""
+        parts = (*self.key, str(times_told)) if times_told else self.key
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        about = self.event.involved_object
+        name = f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}"
+        return replace(self.event, metadata=ObjectMeta(name=name, namespace=about.namespace or "default"))
 
 
 class ClaimEvents:
@@ -64,8 +82,8 @@ class ClaimEvents:
     def __init__(self, kube: KubeClient, node_name: str) -> None:
         self._kube = kube
         self._node_name = node_name
-        self._waiting: asyncio.Queue[tuple[str, Event]] = asyncio.Queue(_MOST_WAITING)
-        self._told: dict[str, set[str]] = {}
+        self._waiting: asyncio.Queue[_News] = asyncio.Queue(_MOST_WAITING)
+        self._times_told: dict[str, dict[tuple[str, str, str], int]] = {}
 
     def refused(self, ref: ClaimRef, claim: ResourceClaim, problem: str) -> None:
         """Tell why a claim, as it was just read, cannot be prepared; nothing waits for it."""
@@ -78,32 +96,49 @@ class ClaimEvents:
         reason: str,
         news: str,
         type_: Literal["Normal", "Warning"] = "Warning",
+        *,
+        is_again: bool = False,
     ) -> None:
-        """Tell something of a claim, as it was just read, on it and its pods; `reason` is a word in camel case."""
-        told = self._told.setdefault(ref.uid, set())
+        """Tell something of a claim, as it was just read, on it and its pods; `reason` is a word in camel case.
+
+        What was told before is told another time only where it `is_again` so, after it was not.
+        """
+        times_told = self._times_told.setdefault(ref.uid, {})
         # Names of files may have what UTF-8 has no bytes for.
         message = f"claim {ref.name}: {news}".encode(errors="replace").decode()
         for about in _concerned(ref, claim):
-            name = _name(about, reason, message)
-            if name.name not in told and not self._waiting.full():
-                told.add(name.name)
-                self._waiting.put_nowait((ref.uid, event(name, about, reason, message, self._node_name, type_)))
+            untold = event(ObjectMeta(), about, reason, message, self._node_name, type_)
+            waiting = _News(ref.uid, untold, is_again)
+            if (is_again or waiting.key not in times_told) and not self._waiting.full():
+                times_told.setdefault(waiting.key, 0)
+                self._waiting.put_nowait(waiting)
 
     def forget(self, claim_uid: str) -> None:
         """No longer remember what was told of a claim that has ended on this node."""
-        self._told.pop(claim_uid, None)
+        self._times_told.pop(claim_uid, None)
 
     async def run(self) -> Never:
         """Post Events until cancelled. One that cannot be posted is told again with the next refusal."""
         while True:
-            claim_uid, waiting = await self._waiting.get()
+            waiting = await self._waiting.get()
+            times_told = self._times_told.get(waiting.claim_uid, {})
             try:
-                await self._kube.create_event(waiting)
-            except Conflict:
-                continue  # an earlier process of this plugin has told it
+                times_told[waiting.key] = await self._post(waiting, times_told.get(waiting.key, 0))
             except KubeError as error:
                 _log.warning("no Event about a claim: %s", error)
-                self._told.get(claim_uid, set()).discard(waiting.metadata.name)
+                times_told.pop(waiting.key, None)
+
+    async def _post(self, news: _News, times_told: int) -> int:
+        """Post an Event that was told so many times; return how often it is told now."""
+        while True:
+            try:
+                await self._kube.create_event(news.named(times_told))
+            except Conflict:  # an earlier process of this plugin has told it
+                if not news.is_again:
+                    return times_told + 1
+            else:
+                return times_told + 1
+            times_told += 1
 
 
 def _concerned(ref: ClaimRef, claim: ResourceClaim) -> Iterator[ObjectReference]:

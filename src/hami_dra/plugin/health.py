@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ class GpuHealth:
         self._events = events
         self._diagnosis = Diagnosis()
         self._followed: set[tuple[str, str | None]] = set()
+        self._held: Collection[str] = ()
         self._whole: dict[str, str] = {}  # the GPU of each MIG device that there was, and of each GPU
         self._noticed: set[tuple[str, str]] = set()
         self._restart = asyncio.Event()
@@ -49,11 +50,13 @@ class GpuHealth:
             async with asyncio.timeout(_FIRST_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: self.unknown != _NOT_ASKED)
 
-    def follow(self, node: GpuNode) -> None:
+    def follow(self, node: GpuNode, held: Collection[str]) -> None:
         """Ask the NVML of the driver that the node has now, where that or its GPUs are not those followed before.
 
-        What an XID told of the GPUs ends with the driver that told it.
+        `held` are the GPUs and MIG devices, by UUID, that shares on this node are of. What an XID told of the GPUs ends
+        with the driver that told it.
         """
+        self._held = held
         self._whole |= {gpu.uuid: gpu.whole_uuid for gpu in node.gpus.values()}
         before, self._followed = self._followed, {(gpu.whole_uuid, gpu.driver_version) for gpu in node.gpus.values()}
         if not before or before == self._followed:
@@ -84,7 +87,8 @@ class GpuHealth:
         try:
             async with aclosing(watch_health(self._driver_root)) as lines:
                 async for readings in lines:
-                    news = self._diagnosis.update((*self._unreached(), *readings), time.monotonic())
+                    self._whole |= {uuid: reading.uuid for reading in readings for uuid, _ in reading.parts}
+                    news = self._diagnosis.update((*self._unreached(readings), *readings), time.monotonic())
                     await self._become(self._diagnosis.findings, "", changed)
                     for uuid, finding in news:
                         self._notice(uuid, finding)
@@ -101,9 +105,11 @@ class GpuHealth:
             await self._become(self.findings, str(error), changed)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _unreached(self) -> list[Reading]:
-        """GPUs of the node that were lost before they could be watched: NVML gives those no name."""
-        return [Reading(uuid, is_lost=True) for uuid, _ in self._followed if uuid not in self._diagnosis.findings]
+    def _unreached(self, readings: Sequence[Reading]) -> list[Reading]:
+        """GPUs that were lost before they could be watched, as those of shares may be: NVML gives those no name."""
+        known = self._diagnosis.findings.keys() | {reading.uuid for reading in readings}
+        wanted = {uuid for uuid, _ in self._followed} | {self._whole.get(uuid, uuid) for uuid in self._held}
+        return [Reading(uuid, is_lost=True) for uuid in wanted - known]
 
     def _reached(self) -> set[str]:
         return {uuid for uuid, found in self.findings.items() if all(finding.cause != "lost" for finding in found)}
@@ -160,9 +166,11 @@ class GpuHealth:
             timeout_seconds=3 * _REPEAT_SECONDS,
         )
 
-    def ailment(self, uuid: str) -> str:
-        """Why a GPU or MIG device is not usable; empty where it is, or nothing is known."""
-        findings = self.findings.get(self._whole.get(uuid, uuid), ())
+    def ailment(self, uuid: str) -> str | None:
+        """Why a GPU or MIG device is not usable; empty where it is, None where nothing is known of it."""
+        findings = self.findings.get(self._whole.get(uuid, uuid))
+        if findings is None:
+            return None
         return "; ".join(finding.what for finding in findings if not finding.is_usable)
 
     def status(self, gpu: Gpu) -> tuple[HealthStatus, str]:

@@ -2,27 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Never
 
-from hami_dra.kube import KubeClient, KubeError, NotFound
+from hami_dra.kube import KubeClient, KubeError, NotFound, ResourceClaim
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.shares import Share, ShareFolders
 
 from .events import ClaimEvents
+from .status import readiness
 from .status_reports import StatusReports
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 5
+_ADVICE = "delete the pods that use the claim, then they are given another GPU"
+
+_Key = tuple[str, str]
+"""A claim's UID with the UUID of a GPU, once however many shares the claim has of it."""
 
 
 class HealthNews:
-    """`ailment` is why a GPU, by UUID, is not usable now, and empty while it is.
+    """`ailment` is why a GPU, by UUID, is not usable now, empty while it is, None while nothing is known of it.
 
-    News are told once, in Events; the claim's status says how it is at present.
+    News are told once, in Events; the claim's status says how it is at present, and how it was before this process.
     """
 
     def __init__(
@@ -31,16 +36,22 @@ class HealthNews:
         folders: ShareFolders,
         reports: StatusReports,
         events: ClaimEvents,
-        ailment: Callable[[str], str],
+        ailment: Callable[[str], str | None],
     ) -> None:
         self._kube = kube
         self._folders = folders
         self._reports = reports
         self._events = events
         self._ailment = ailment
-        self._told: dict[tuple[str, str], str] = {}
+        self._told: dict[_Key, str] = {}
         self._news = asyncio.Event()
         self._is_late = False
+
+    def prepared(self, claim: ResourceClaim, shares: Sequence[Share]) -> None:
+        """Have a claim, as it was just read, say what its shares are and how their GPUs; nothing waits for it."""
+        for key, share in {_key(share): share for share in shares}.items():
+            self._tell(key, claim, share)
+        self._reports.prepared(claim, shares)
 
     def look(self) -> None:
         """Have it seen to that claims know how their GPUs are; nothing waits for it."""
@@ -54,24 +65,26 @@ class HealthNews:
                     await self._news.wait()
             self._news.clear()
             self._is_late = False
-            untold = {
-                key: (ref, uuid) for key, ref, uuid in self._known() if self._told.get(key, "") != self._ailment(uuid)
-            }
-            for key, (ref, uuid) in untold.items():
-                await self._tell(key, ref, uuid)
+            for shares in self._of_claims_with_news():
+                await self._ask(shares)
 
-    def _known(self) -> Iterator[tuple[tuple[str, str], ClaimRef, str]]:
-        """Each claim's GPUs, once however many shares of one it has."""
-        shares = sorted(self._folders.shares(), key=_claim_and_gpu)
-        keys = [(key, next(group)) for key, group in groupby(shares, key=_claim_and_gpu)]
-        self._told = {key: self._told[key] for key, _ in keys if key in self._told}
-        for key, share in keys:
-            yield key, ClaimRef(share.claim_namespace, share.claim_name, share.claim_uid), share.gpu_uuid
+    def _of_claims_with_news(self) -> list[list[Share]]:
+        shares = sorted(self._folders.shares(), key=_claim)
+        keys = {_key(share) for share in shares}
+        self._told = {key: told for key, told in self._told.items() if key in keys}
+        by_claim = [list(group) for _, group in groupby(shares, key=_claim)]
+        return [group for group in by_claim if any(self._is_news(_key(share)) for share in group)]
 
-    async def _tell(self, key: tuple[str, str], ref: ClaimRef, uuid: str) -> None:
+    def _is_news(self, key: _Key) -> bool:
+        _, uuid = key
         ailment = self._ailment(uuid)
+        return ailment is not None and ailment != self._told.get(key, "")
+
+    async def _ask(self, shares: Sequence[Share]) -> None:
+        """Read the claim of shares, and tell it."""
+        share = shares[0]
         try:
-            claim = await self._kube.get_claim(ref.namespace, ref.name)
+            claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
         except NotFound:
             return  # its files go with the next sweep
         except KubeError as error:
@@ -79,16 +92,37 @@ class HealthNews:
                 _log.warning("claims are told later how their GPUs are: %s", error)
             self._is_late = True
             return
-        self._told[key] = ailment
-        if claim.metadata.uid != ref.uid:
+        if claim.metadata.uid == share.claim_uid:
+            self.prepared(claim, shares)
+
+    def _tell(self, key: _Key, claim: ResourceClaim, share: Share) -> None:
+        """Tell of a GPU that is otherwise than was told; of one that was well in between, though it is as before."""
+        ailment = self._ailment(share.gpu_uuid)
+        told = self._told.get(key)
+        if ailment is None or ailment == told:
             return
-        self._reports.prepared(claim, [share for share in self._folders.shares() if share.claim_uid == ref.uid])
+        was_well = told == "" if told is not None else _was_well(claim, share)
+        ref = ClaimRef(share.claim_namespace, share.claim_name, share.claim_uid)
         if ailment:
-            advice = "delete the pods that use the claim, then they are given another GPU"
-            self._events.tell(ref, claim, "GpuUnusable", f"GPU {uuid}: {ailment}; {advice}")
+            news = f"GPU {share.gpu_uuid}: {ailment}; {_ADVICE}"
+            self._events.tell(ref, claim, "GpuUnusable", news, is_again=was_well is True)
+        elif was_well is False:
+            news = f"GPU {share.gpu_uuid} is well again"
+            self._events.tell(ref, claim, "GpuHealthy", news, "Normal", is_again=True)
         else:
-            self._events.tell(ref, claim, "GpuHealthy", f"GPU {uuid} is well again", "Normal")
+            return
+        self._told[key] = ailment
 
 
-def _claim_and_gpu(share: Share) -> tuple[str, str]:
+def _was_well(claim: ResourceClaim, share: Share) -> bool | None:
+    """Whether the claim says that a share is ready; None where it does not say."""
+    said = readiness(claim.status.devices, share)
+    return said.status == "True" if said else None
+
+
+def _key(share: Share) -> _Key:
     return share.claim_uid, share.gpu_uuid
+
+
+def _claim(share: Share) -> str:
+    return share.claim_uid

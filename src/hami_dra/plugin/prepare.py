@@ -9,6 +9,7 @@ from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 from .claims import shares_of
 from .enforcement import Wanted
 from .events import ClaimEvents
+from .health_news import HealthNews
 from .metadata import metadata_of
 from .node_watch import NodeWatch
 from .status_reports import StatusReports
@@ -24,6 +25,7 @@ class ClaimPreparer:
         files: ClaimFiles,
         reports: StatusReports,
         events: ClaimEvents,
+        health: HealthNews,
         enforcement: Wanted,
     ) -> None:
         self._kube = kube
@@ -31,6 +33,7 @@ class ClaimPreparer:
         self._files = files
         self._reports = reports
         self._events = events
+        self._health = health
         self._enforcement = enforcement
 
     async def prepare(self, claim: ClaimRef) -> Sequence[PreparedDevice]:
@@ -41,7 +44,7 @@ class ClaimPreparer:
         except ClaimError as error:
             self._events.refused(claim, found, str(error))
             raise
-        self._reports.prepared(found, shares)
+        self._health.prepared(found, shares)
         return [_prepared(share) for share in shares]
 
     async def unprepare(self, claim: ClaimRef) -> None:

@@ -14,6 +14,7 @@ from .share_memory import ShareMemory
 
 KIND = "ShareStatus"
 
+_READY = "Ready"
 _HOW_CORES_ARE_HELD: Mapping[ComputePolicy, str] = {
     "hard": "",
     "work-conserving": "; more cores while nobody else wants them",
@@ -26,22 +27,43 @@ def device_statuses(
     before: Sequence[AllocatedDeviceStatus],
     now: datetime,
     memory_of: Callable[[Share], ShareMemory],
-    ailment_of: Callable[[str], str],
+    ailment_of: Callable[[str], str | None],
 ) -> tuple[AllocatedDeviceStatus, ...]:
     """What to say of prepared shares. What was said `before` and is still so stays, with the time since when.
 
-    `memory_of` knows how it stands with the memory of a share, `ailment_of` why a GPU (by UUID) is not usable.
+    `memory_of` knows how it stands with the memory of a share, `ailment_of` why a GPU (by UUID) is not usable:
+    empty where it is, None where that is not known now, so that what was said of it stays.
     """
-    said = {(each.driver, each.pool, each.device, each.share_id): each for each in before}
-    statuses = (_status(share, now, memory_of(share), ailment_of(share.gpu_uuid)) for share in shares)
-    return tuple(_same_since(said.get((each.driver, each.pool, each.device, each.share_id)), each) for each in statuses)
-
-
-def _status(share: Share, now: datetime, memory: ShareMemory, ailment: str) -> AllocatedDeviceStatus:
     since = now.replace(microsecond=0)  # the API server keeps seconds
-    ready = Condition("Ready", "True", "Prepared", _in_words(share), since)
+
+    def status(share: Share) -> AllocatedDeviceStatus:
+        ready = _ready(share, since, ailment_of(share.gpu_uuid), readiness(before, share))
+        return _same_since(_entry(before, share), _status(share, since, ready, memory_of(share)))
+
+    return tuple(map(status, shares))
+
+
+def readiness(said: Iterable[AllocatedDeviceStatus], share: Share) -> Condition | None:
+    """The condition Ready of a share in a claim's `status.devices`."""
+    entry = _entry(said, share)
+    conditions = entry.conditions or () if entry else ()
+    return next((each for each in conditions if each.type == _READY), None)
+
+
+def _entry(said: Iterable[AllocatedDeviceStatus], share: Share) -> AllocatedDeviceStatus | None:
+    wanted = (DRIVER_NAME, share.pool, share.device, share.share_id)
+    return next((each for each in said if (each.driver, each.pool, each.device, each.share_id) == wanted), None)
+
+
+def _ready(share: Share, since: datetime, ailment: str | None, before: Condition | None) -> Condition:
+    if ailment is None and before and before.status == "False":
+        return before
     if ailment:
-        ready = Condition("Ready", "False", "GpuUnusable", f"{_in_words(share)}, but {ailment}", since)
+        return Condition(_READY, "False", "GpuUnusable", f"{_in_words(share)}, but {ailment}", since)
+    return Condition(_READY, "True", "Prepared", _in_words(share), since)
+
+
+def _status(share: Share, since: datetime, ready: Condition, memory: ShareMemory) -> AllocatedDeviceStatus:
     conditions = [ready]
     if share.access == "limited":
         status: Literal["True", "False"] = "True" if memory.is_held else "False"

@@ -40,7 +40,7 @@ class StatusReports:
         kube: KubeClient,
         node_name: str,
         memory_of: Callable[[Share], ShareMemory],
-        ailment_of: Callable[[str], str],
+        ailment_of: Callable[[str], str | None],
     ) -> None:
         self._kube = kube
         self._memory_of = memory_of
@@ -54,8 +54,9 @@ class StatusReports:
 
     def prepared(self, claim: ResourceClaim, shares: Iterable[Share]) -> None:
         """Have the claim say what these shares are, unless `claim`, as it was just read, says so already."""
-        devices = device_statuses(shares, claim.status.devices, datetime.now(UTC), self._memory_of, self._ailment_of)
-        if claim.metadata.uid in self._wanted or any(each not in claim.status.devices for each in devices):
+        before, now = claim.status.devices, datetime.now(UTC)
+        devices = device_statuses(_in_order(shares, claim), before, now, self._memory_of, self._ailment_of)
+        if claim.metadata.uid in self._wanted or any(each not in before for each in devices):
             self._want(claim.metadata, ResourceClaimStatus(devices=devices))
 
     def unprepared(self, ref: ClaimRef) -> None:
@@ -109,3 +110,10 @@ class StatusReports:
                 "the API server drops status.devices of claims, so they do not say what they were given: "
                 "enable the feature gate DRAResourceClaimDeviceStatus in kube-apiserver"
             )
+
+
+def _in_order(shares: Iterable[Share], claim: ResourceClaim) -> list[Share]:
+    """Shares as the claim's allocation has them, which those who read them from the node do not know."""
+    allocated = claim.status.allocation.devices.results if claim.status.allocation else ()
+    places = {result.share_id: place for place, result in enumerate(allocated)}
+    return sorted(shares, key=lambda share: places.get(share.share_id, 0))

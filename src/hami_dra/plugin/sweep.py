@@ -10,7 +10,7 @@ from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, NotFound, Resou
 from hami_dra.kubeletplugin import ClaimLocks
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share, remove_tree, shares_in
 
-from .status_reports import StatusReports
+from .health_news import HealthNews
 from .versions import collect_versions
 
 _log = logging.getLogger(__name__)
@@ -22,12 +22,12 @@ class Sweeper:
     """Asks the API server for each claim that has files here; what no claim accounts for goes."""
 
     def __init__(
-        self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks, reports: StatusReports, install_dir: Path
+        self, kube: KubeClient, files: ClaimFiles, locks: ClaimLocks, news: HealthNews, install_dir: Path
     ) -> None:
         self._kube = kube
         self._files = files
         self._locks = locks
-        self._reports = reports
+        self._news = news
         self._install_dir = install_dir
 
     async def run(self) -> None:
@@ -72,7 +72,7 @@ class Sweeper:
             return False
         held = [share for share in shares if _holds(claim, share)]
         if held and self._files.is_usable(claim_uid, paths):
-            self._reports.prepared(claim, held)  # for a plugin that ended before it had written this
+            self._news.prepared(claim, held)  # for a plugin that ended before it had told
         return bool(held)
 
 

@@ -147,23 +147,100 @@ async def test_claims_on_a_gpu_and_their_pods_are_told_when_it_falls_ill_and_whe
         await node.prepared(each)
     gpu = node.machine.gpus[1].uuid
     node.machine.fault(gpu, "remap-failed=1")
-    await until(lambda: len(about(node, "GpuUnusable")) == 2, "Events")
+    await told_on_claims(node, "GpuUnusable", 2)
     message = (
         f"claim ill: GPU {gpu}: a damaged row of memory could not be replaced; "
         "delete the pods that use the claim, then they are given another GPU"
     )
     assert about(node, "GpuUnusable") == [("Pod", "user", message), ("ResourceClaim", "ill", message)]
-    await until(lambda: readiness(node, claim) == ["GpuUnusable", "GpuUnusable", "Prepared"], "the claim's status")
+    await ready_is(node, claim, "GpuUnusable", "GpuUnusable", "Prepared")
     await node.kill()
     await node.start()
     await tainted(node, [], [(f"{DRIVER}/unusable", "NoSchedule", "row-remap-failed")])
     node.machine.fault(gpu, "lost=1")
-    await until(lambda: len(about(node, "GpuUnusable")) == 4, "Events on what came in addition")
+    await told_on_claims(node, "GpuUnusable", 4)
     node.machine.fault(gpu, "lost=0", "remap-failed=0")
-    await until(lambda: len(about(node, "GpuHealthy")) == 2, "Events on the recovery")
+    await told_on_claims(node, "GpuHealthy", 2)
     assert {(kind, name) for kind, name, _ in about(node, "GpuHealthy")} == {("Pod", "user"), ("ResourceClaim", "ill")}
     assert len(about(node, "GpuUnusable")) == 4
-    await until(lambda: readiness(node, claim) == ["Prepared"] * 3, "the claim's status")
+    await ready_is(node, claim, "Prepared", "Prepared", "Prepared")
+
+
+async def test_the_same_fault_is_told_again_when_it_comes_back_whatever_process_told_it_first(node: Node) -> None:
+    claim = await node.claim("ill", share("gpu", 1))
+    reserve(node, claim, "user")
+    await node.prepared(claim)
+    gpu = node.machine.gpus[1].uuid
+    for times in (1, 2, 3):
+        node.machine.fault(gpu, "lost=1")
+        await told_on_claims(node, "GpuUnusable", 2 * times)
+        node.machine.fault(gpu, "lost=0")
+        await told_on_claims(node, "GpuHealthy", 2 * times)
+        await ready_is(node, claim, "Prepared")
+        if times == 2:
+            await node.kill()
+            await node.start()
+    assert len(set(about(node, "GpuUnusable"))) == 2
+
+
+async def test_next_process_does_not_tell_of_a_fault_again_and_leaves_the_status_alone(node: Node) -> None:
+    claim = await node.claim("ill", share("gpu", 1))
+    await node.prepared(claim)
+    gpu = node.machine.gpus[1].uuid
+    for fault in ("remap-failed=1", "remap-failed=0", "remap-failed=1"):
+        node.machine.fault(gpu, fault)
+        await ready_is(node, claim, "GpuUnusable" if fault.endswith("1") else "Prepared")
+    await told_on_claims(node, "GpuUnusable", 2)
+    before = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
+    await node.kill()
+    await node.start()
+    await node.prepared(claim)
+    await tainted(node, [], [(f"{DRIVER}/unusable", "NoSchedule", "row-remap-failed")])
+    other = await node.claim("other", share("gpu", 0))
+    await node.prepared(other)
+    await ready_is(node, other, "Prepared")
+    assert node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name) == before
+    node.machine.fault(gpu, "remap-failed=0")
+    await told_on_claims(node, "GpuHealthy", 2)
+    assert len(about(node, "GpuUnusable")) == 2
+
+
+async def test_recovery_that_nobody_saw_is_told_at_the_next_start(node: Node) -> None:
+    claim = await node.claim("ill", share("gpu", 1))
+    await node.prepared(claim)
+    gpu = node.machine.gpus[1].uuid
+    node.machine.fault(gpu, "lost=1")
+    await ready_is(node, claim, "GpuUnusable")
+    await node.kill()
+    node.machine.fault(gpu, "lost=0")
+    await node.start()
+    await told_on_claims(node, "GpuHealthy", 1)
+    await ready_is(node, claim, "Prepared")
+
+
+async def test_claims_on_a_gpu_that_was_lost_before_the_start_are_told(node: Node) -> None:
+    claim = await node.claim("ill", share("gpu", 1))
+    await node.prepared(claim)
+    await ready_is(node, claim, "Prepared")
+    gpu = node.machine.gpus[1].uuid
+    await node.kill()
+    node.machine.fault(gpu, "lost=1")
+    await node.start()
+    await told_on_claims(node, "GpuUnusable", 1)
+    assert f"GPU {gpu}: the GPU is lost" in about(node, "GpuUnusable")[0][2]
+    await until(lambda: len(told(node, "GpuUnusable")) == 1, "an Event on the node")
+    await ready_is(node, claim, "GpuUnusable")
+    await node.published("hami-gpu-0")
+    node.machine.fault(gpu, "lost=0")
+    await told_on_claims(node, "GpuHealthy", 1)
+    await node.published("hami-gpu-0", "hami-gpu-1")
+
+
+async def test_claim_that_is_prepared_on_an_ill_gpu_is_told(node: Node) -> None:
+    node.machine.fault(node.machine.gpus[1].uuid, "lost=1")
+    await tainted(node, [], LOST)
+    await node.prepared(await node.claim("tolerant", share("gpu", 1)))
+    await told_on_claims(node, "GpuUnusable", 1)
 
 
 async def test_claims_are_told_when_the_api_server_answers_again(node: Node) -> None:
@@ -173,7 +250,7 @@ async def test_claims_are_told_when_the_api_server_answers_again(node: Node) -> 
     node.machine.fault(node.machine.gpus[1].uuid, "lost=1")
     await until(lambda: "claims are told later how their GPUs are" in node.log.read_text(), "a warning")
     node.api.refused = set()
-    await until(lambda: len(about(node, "GpuUnusable")) == 1, "an Event")
+    await told_on_claims(node, "GpuUnusable", 1)
 
 
 def about(node: Node, reason: str) -> list[tuple[str, str, str]]:
@@ -196,3 +273,13 @@ def readiness(node: Node, claim: ClaimRef) -> list[str]:
     """Why each share of a claim is ready or not."""
     devices = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)["status"].get("devices", [])
     return sorted(each["reason"] for device in devices for each in device["conditions"] if each["type"] == "Ready")
+
+
+async def told_on_claims(node: Node, reason: str, times: int) -> None:
+    """Wait until there are so many Events of a reason on claims and pods."""
+    await until(lambda: len(about(node, reason)) == times, f"{times} Events {reason}")
+
+
+async def ready_is(node: Node, claim: ClaimRef, *reasons: str) -> None:
+    """Wait until a claim's status gives these reasons for why its shares are ready or not."""
+    await until(lambda: readiness(node, claim) == list(reasons), f"the claim's status: {reasons}")

@@ -14,7 +14,7 @@ from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpu
 from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
 from tests.integration.test_plugin.runtime import RuntimeContainer, hooks
-from tests.integration.test_plugin.test_health import LOST, reported, tainted
+from tests.integration.test_plugin.test_health import LOST, about, reported, tainted, told_on_claims
 from tests.integration.test_plugin.test_memory_guard import NEW, condition, wants
 from tests.integration.test_plugin.test_status import devices as status_devices
 from tests.native.sim.cgroups import cgroup
@@ -145,6 +145,26 @@ async def test_an_ill_gpu_taints_its_mig_devices(node: Node) -> None:
     await until(lambda: any(of_claim in event["message"] for event in node.events()), "an Event on the claim")
     node.machine.fault(gpu, "lost=0")
     await tainted(node, [], [], [])
+
+
+async def test_claims_of_mig_devices_are_told_of_a_gpu_that_was_lost_before_the_start(node: Node) -> None:
+    claim = await node.claim("single", mig_share("gpu", SMALL))
+    await node.prepared(claim)
+    await node.kill()
+    await node.start()
+    await tainted(node, [], [], [])
+    other = await node.claim("other", share("gpu", 1))
+    await node.prepared(other)
+    await until(lambda: status_devices(node, other) != [], "status of a claim that was prepared later")
+    assert node.events() == []
+    await node.kill()
+    node.machine.fault(node.machine.gpus[0].uuid, "lost=1")
+    await node.start()
+    await told_on_claims(node, "GpuUnusable", 1)
+    assert about(node, "GpuUnusable")[0][:2] == ("ResourceClaim", "single")
+    node.machine.fault(node.machine.gpus[0].uuid, "lost=0")
+    await told_on_claims(node, "GpuHealthy", 1)
+    await node.published(LARGE, SMALL, WHOLE)
 
 
 @pytest.mark.parametrize("driver_version", [NEW])

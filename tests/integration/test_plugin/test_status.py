@@ -5,7 +5,7 @@ from typing import Any
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
 from hami_dra.local.apiserver.permission import Permission
-from tests.integration.test_plugin.node import DRIVER, NAME, Node, share, until, whole
+from tests.integration.test_plugin.node import DRIVER, GIB, NAME, Node, share, until, whole
 
 WRITE = Permission("patch", "resource.k8s.io", "resourceclaims/status")
 
@@ -118,3 +118,16 @@ async def test_claim_that_has_gone_is_let_go(node: Node) -> None:
     await until(lambda: devices(node, other) != [], "status of another claim")
     assert devices(node, again) != []
     assert "later" not in node.log.read_text()
+
+
+async def test_shares_are_told_in_the_order_of_the_allocation_whoever_reads_them(node: Node) -> None:
+    results = [share(f"request-{number}", number % 2, cores=5, memory=GIB) for number in range(8)]
+    claim = await node.claim("many", *results)
+    await node.prepared(claim)
+    await node.kill()
+    found = node.api.store.get(RESOURCE_CLAIM, claim.namespace, claim.name)
+    found["status"].pop("devices", None)
+    node.api.store.replace(RESOURCE_CLAIM, claim.namespace, claim.name, found)
+    await node.start()
+    await until(lambda: devices(node, claim) != [], "status of the claim, from the sweep")
+    assert [each["shareID"] for each in devices(node, claim)] == [result.share_id for result in results]
