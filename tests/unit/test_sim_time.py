@@ -326,6 +326,7 @@ def test_who_only_looks_can_be_killed_too(machine: Machine) -> None:
     assert len(times(machine)) == 2
 
 
+@pytest.mark.not_sanitized(reason="a sanitizer's start, a thousand times")
 def test_the_last_1024_ended_processes_are_remembered(machine: Machine) -> None:
     program = (
         KERNELS

@@ -130,7 +130,13 @@ def test_it_is_held_however_kernels_are_launched(launchers: Launchers, way: str)
     assert 15 < run.part < 32
 
 
-@pytest.mark.parametrize(("kernel_ns", "run_ms"), [(5_000, 1000), (100_000, 1000), (20 * MS, 1500), (100 * MS, 3000)])
+TOO_SHORT = pytest.mark.not_sanitized(reason="so short a kernel is over before a slowed host has set its marks")
+
+
+@pytest.mark.parametrize(
+    ("kernel_ns", "run_ms"),
+    [pytest.param(5_000, 1000, marks=TOO_SHORT), (100_000, 1000), (20 * MS, 1500), (100 * MS, 3000)],
+)
 def test_it_is_held_however_long_kernels_are(launchers: Launchers, kernel_ns: int, run_ms: int) -> None:
     grant(launchers.container, 20)
     run = launchers.start(kernel_ns, run_ms=run_ms).result()
