@@ -3,13 +3,14 @@
 import asyncio
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
 
 import msgspec
 
 from hami_dra.nvml.reading import Reading
+
+from .programs import end_process
 
 _PATIENCE_SECONDS = 30.0
 """Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
@@ -38,5 +39,4 @@ async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...],
                 raise HealthUnknownError(complaint or "the process that asks NVML ended")
             yield msgspec.json.decode(line, type=tuple[Reading, ...])
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()  # and not waited for: the driver may hold it in the kernel
+        await end_process(process)

@@ -11,9 +11,10 @@ import msgspec
 
 from hami_dra.nvml.holders import Holder, Holding
 
+from .programs import end_process
+
 _PATIENCE_SECONDS = 30.0
 """After which an ill GPU holds NVML up."""
-_GRACE_SECONDS = 2
 _LONGEST_LINE = 2**24
 
 
@@ -62,10 +63,7 @@ class MemoryProcess:
         return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
 
     async def end(self) -> None:
-        """End the process; it is not waited for long, since the driver may hold it in the kernel."""
+        """End the process."""
         process, self._process = self._process, None
         if process:
-            with suppress(ProcessLookupError):
-                process.kill()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.communicate(), _GRACE_SECONDS)
+            await end_process(process)

@@ -34,7 +34,7 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
     except TimeoutError:
         raise ProgramError(command, f"no answer within {seconds:.0f} s") from None
     finally:
-        await _end(process)
+        await end_process(process)
     complaints = errors.decode(errors="replace").strip()
     if process.returncode:
         raise ProgramError(command, complaints or f"exit status {process.returncode}")
@@ -43,9 +43,16 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
     return output
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
     """Leave no process behind, but wait for none that a driver holds in the kernel."""
+    assert process.stdout
+    if process.stdout.at_eof():  # it ends by itself: a kill at that moment would take its exit status from asyncio
+        await _ended(process)
     if process.returncode is None:
         process.kill()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+        await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
