@@ -15,7 +15,7 @@ async def serve_endpoint(
 ) -> AsyncIterator[None]:
     """Serve `/metrics`, `/healthz` and `/readyz` while the context is entered; the last fails while not `is_ready`.
 
-    Raises OSError where the address is taken.
+    Raises OSError where the address cannot be had.
     """
     registry = CollectorRegistry()
     for collector in collectors:
@@ -39,7 +39,10 @@ async def serve_endpoint(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *address).start()
+        try:
+            await web.TCPSite(runner, *address).start()
+        except OSError as error:
+            raise OSError(f"cannot serve metrics at {address[0]}:{address[1]}: {error}") from error
         yield
     finally:
         await runner.cleanup()

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     flag("on-overuse", _one_of(_OVERUSE), "report", "whether to evict pods that use more memory than they were granted")
     flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
     flag("kubeconfig", _absolute, None, "how to reach the API server (default: the pod's service account)")
-    flag("api-server", str, None, "URL of an API server that asks for no credentials")
+    flag("api-server", _url, None, "URL of an API server that asks for no credentials")
     flag("nvidia-ctk", _absolute, shutil.which("nvidia-ctk"), "NVIDIA's container toolkit (default: from PATH)")
     flag("nvidia-cdi-hook", _absolute, shutil.which("nvidia-cdi-hook"), "its hook program (default: from PATH)")
     return parser.options(arguments)
@@ -117,6 +118,12 @@ def _address(text: str) -> tuple[str, int]:
     if not (colon and port.isascii() and port.isdigit() and int(port) < 2**16):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
+
+
+def _url(text: str) -> str:
+    if not re.match("https?://.", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not http://… or https://…")
+    return text
 
 
 def _one_of(words: Sequence[str]) -> Callable[[str], str]:

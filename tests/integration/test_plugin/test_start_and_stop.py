@@ -86,6 +86,7 @@ async def test_api_server_away_fails_claims_with_the_reason_and_stops_nothing_el
     [
         ("--kubeconfig=/nonexistent", "/nonexistent"),
         ("--install-dir=/proc/nonexistent", "/proc/nonexistent"),
+        ("--metrics-address=nowhere.invalid:9400", "cannot serve metrics at nowhere.invalid:9400"),
     ],
 )
 def test_what_it_cannot_start_without_is_one_clear_line(idle_node: Node, flag: str, reason: str) -> None:
