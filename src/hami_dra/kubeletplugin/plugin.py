@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,9 @@ _GRACE = 45.0
 
 _LOOK = 1.0
 """Seconds between two looks whether the sockets are still there."""
+
+_PATIENCE = 30.0
+"""Seconds after which a kubelet that does not register the driver is taken to look for it elsewhere."""
 
 
 class KubeletPlugin:
@@ -56,6 +60,7 @@ class KubeletPlugin:
         self._registration = RegistrationService(name, dra_path, [*dra.versions, *self._health.versions])
         self._dra = SocketServer(dra_path, [*dra.handlers(), *self._health.handlers()])
         self._registrar = SocketServer(registrar_path, self._registration.handlers())
+        self._seen = time.monotonic()
         self._exit = AsyncExitStack()
 
     @property
@@ -73,8 +78,9 @@ class KubeletPlugin:
             started.push_async_callback(self._dra.stop, _GRACE)
             started.callback(self._health.stop)
             await self._registrar.start()
+            self._seen = time.monotonic()
             started.push_async_callback(self._registrar.stop, 0)
-            keeping = asyncio.create_task(self._keep_sockets())
+            keeping = asyncio.create_task(self._keep_presence())
             started.callback(keeping.cancel)
             self._exit = started.pop_all()
         return self
@@ -82,15 +88,26 @@ class KubeletPlugin:
     async def __aexit__(self, *_: object) -> None:
         await self._exit.aclose()
 
-    async def _keep_sockets(self) -> None:
+    async def _keep_presence(self) -> None:
         """Put sockets back that somebody deletes, such as with the kubelet's folders. Says once what goes wrong."""
         told: set[str] = set()
         while True:
             await asyncio.sleep(_LOOK)
-            problems = {problem for server in (self._dra, self._registrar) if (problem := await self._keep(server))}
-            for problem in problems - told:
+            problems = {await self._keep(self._dra), await self._keep(self._registrar), self._oversight()}
+            for problem in problems - told - {""}:
                 _log.error("%s", problem)
             told = problems
+
+    def _oversight(self) -> str:
+        """What to do about a kubelet that has not noticed the driver for long, or nothing."""
+        if self.is_registered or self._registration.refusal:
+            self._seen = time.monotonic()
+        if time.monotonic() - self._seen < _PATIENCE:
+            return ""
+        return (
+            f"the kubelet does not register the driver, whose registration socket is {self._registrar.path}. Check "
+            "that this is, by the same path on the host, in plugins_registry below the kubelet's --root-dir"
+        )
 
     async def _keep(self, server: SocketServer) -> str:
         """Put a server's socket back if it is lost; return what is wrong with it, or nothing."""

@@ -13,13 +13,16 @@ log = logging.getLogger(__name__)
 
 
 class RegistrationService:
-    """Introduces the driver `name`, which serves the APIs `versions` at the socket `endpoint`."""
+    """Introduces the driver `name`, which serves the APIs `versions` at the socket `endpoint`.
+
+    `refusal` is why the kubelet did not register it, where that has said so.
+    """
 
     def __init__(self, name: str, endpoint: Path, versions: Sequence[str]) -> None:
         self._name = name
         self._endpoint = endpoint
         self._versions = versions
-        self._refusal = ""
+        self.refusal = ""
         self.is_registered = False
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
@@ -35,9 +38,9 @@ class RegistrationService:
         self.is_registered = status.plugin_registered
         if status.plugin_registered:
             log.info("the kubelet registered %s", self._name)
-            self._refusal = ""
-        elif status.error != self._refusal:  # the kubelet tries again and again
-            self._refusal = status.error
+            self.refusal = ""
+        elif status.error != self.refusal:  # the kubelet tries again and again
+            self.refusal = status.error
             log.error(
                 "the kubelet did not register %s: %r. Check that %s has the same path on the host, that no other "
                 "driver has this name, and that the kubelet knows one of these API versions: %s",

@@ -38,6 +38,20 @@ async def test_refused_registration_is_told_once_with_what_to_do_until_the_kubel
     assert f"the kubelet registered {NAME}" in caplog.text
 
 
+async def test_kubelet_that_looks_elsewhere_is_told_of_once(
+    plugin: KubeletPlugin, registry: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hami_dra.kubeletplugin.plugin._LOOK", 0.02)
+    monkeypatch.setattr("hami_dra.kubeletplugin.plugin._PATIENCE", 0.1)
+    async with asyncio.timeout(DEADLINE), plugin:
+        while f"whose registration socket is {registry / NAME}-reg.sock" not in caplog.text:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(caplog.messages) == 1
+        async with Kubelet(registry) as kubelet:
+            await kubelet.registered(NAME)
+
+
 @pytest.mark.parametrize("lost", ["registration socket", "registry folder", "driver's socket", "every folder"])
 async def test_what_is_deleted_under_it_comes_back_and_the_driver_registers_anew(
     plugin: KubeletPlugin, registry: Path, plugin_dir: Path, lost: str
