@@ -123,7 +123,7 @@ def test_refused_claim_says_why_on_itself_and_on_its_pod(workspace: Workspace, d
     events = workspace.get("events", of_the_driver)["items"]
     assert sorted(event["involvedObject"]["kind"] for event in events) == ["Pod", "ResourceClaim"]
     for event in events:
-        assert "config[0].opaque.parameters.logLevel: Expected `int` <= 4" in event["message"]
+        assert "config[0].opaque.parameters.logLevel: must be an integer from 0 to 4, not 5" in event["message"]
 
 
 def _is_taken(workspace: Workspace, object_: Object) -> bool:

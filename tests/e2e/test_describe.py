@@ -109,7 +109,7 @@ def test_parameters_that_are_refused_when_the_pod_starts(
     for shown in (CLAIM, POD):
         said = transcript.show(workspace, *shown)
         assert "ShareRefused" in said
-        assert "parameters.computePolicy: Expected hard or off or work-conserving, got 'soft'" in said
+        assert "parameters.computePolicy: must be hard or off or work-conserving, not 'soft'" in said
 
 
 def _create(workspace: Workspace, requests: dict[str, dict[str, Any]], minor: int | None = None) -> None:

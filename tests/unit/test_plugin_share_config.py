@@ -89,27 +89,38 @@ def test_configuration_of_other_drivers_is_passed_over() -> None:
     ("parameters", "reason"),
     [
         ({"loglevel": 3}, "parameters.loglevel: a ShareConfig has no such field"),
-        ({"logLevel": "3"}, "parameters.logLevel: Expected `int | null`, got `str`"),
-        ({"logLevel": True}, "parameters.logLevel: Expected `int | null`, got `bool`"),
-        ({"logLevel": 5}, "parameters.logLevel: Expected `int` <= 4"),
-        ({"computePolicy": "soft"}, "parameters.computePolicy: Expected hard or off or work-conserving, got 'soft'"),
-        (
-            {"computePolicy": "x - at `$.y`"},
-            "parameters.computePolicy: Expected hard or off or work-conserving, got 'x",
-        ),
-        ({"computePolicy": "a'\nb"}, "parameters.computePolicy: Expected hard or off or work-conserving, got \"a'\\nb"),
-        ({"computePolicy": ["hard"]}, "parameters.computePolicy: Expected `str | null`, got `array`"),
-        ({"priority": 0}, "parameters.priority: Expected `str | null`, got `int`"),
-        ({"priority": "HIGH"}, "parameters.priority: Expected high or low, got 'HIGH'"),
-        ({"memoryEnforcement": "none"}, "parameters.memoryEnforcement: Expected auto or driver or library, got 'none'"),
-        ({"logLevel": -1}, "parameters.logLevel: Expected `int` >= 0"),
-        ({"kind": "GpuConfig"}, "parameters.kind is 'GpuConfig'; hami-core-gpu.project-hami.io knows only ShareConfig"),
-        ({"kind": None}, "parameters.kind is None"),
-        ({"apiVersion": "hami.project-hami.io/v2"}, "parameters.apiVersion is 'hami.project-hami.io/v2'"),
-        ({"apiVersion": ["x"]}, "parameters.apiVersion is ['x']"),
+        ({"logLevel": "3"}, "parameters.logLevel: must be an integer from 0 to 4, not '3'"),
+        ({"logLevel": True}, "parameters.logLevel: must be an integer from 0 to 4, not True"),
+        ({"logLevel": 5}, "parameters.logLevel: must be an integer from 0 to 4, not 5"),
+        ({"logLevel": -1}, "parameters.logLevel: must be an integer from 0 to 4, not -1"),
+        ({"computePolicy": "soft"}, "parameters.computePolicy: must be hard or off or work-conserving, not 'soft'"),
+        ({"computePolicy": "x - at `$.y`"}, "parameters.computePolicy: must be hard or off or work-conserving, not 'x"),
+        ({"computePolicy": "a'\nb"}, "parameters.computePolicy: must be hard or off or work-conserving, not \"a'\\nb"),
+        ({"computePolicy": ["hard"]}, "parameters.computePolicy: must be hard or off or work-conserving, not ['hard']"),
+        ({"priority": 0}, "parameters.priority: must be high or low, not 0"),
+        ({"priority": "HIGH"}, "parameters.priority: must be high or low, not 'HIGH'"),
+        ({"memoryEnforcement": "none"}, "parameters.memoryEnforcement: must be auto or driver or library, not 'none'"),
+        ({"x` - at `$.priority": 1}, "parameters.x` - at `$.priority: a ShareConfig has no such field"),
+        ({"kind": "GpuConfig"}, "parameters.kind: must be ShareConfig, not 'GpuConfig'"),
+        ({"kind": None}, "parameters.kind: must be ShareConfig, not None"),
+        ({"apiVersion": "v2"}, "parameters.apiVersion: must be hami.project-hami.io/v1alpha1, not 'v2'"),
+        ({"apiVersion": ["x"]}, "parameters.apiVersion: must be hami.project-hami.io/v1alpha1, not ['x']"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_path(parameters: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClaimError) as error:
         read_configs([CLASS, config("FromClaim", "another-request", **parameters)])
     assert str(error.value).startswith(f"status.allocation.devices.config[1].opaque.{reason}")
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ("FromClaim", "; a claim never changes: correct what it is made from, and delete it with its pod"),
+        ("FromClass", "; correct the DeviceClass and delete the pod, so that its claim is allocated anew"),
+    ],
+)
+def test_refusal_says_what_to_do(source: Literal["FromClaim", "FromClass"], advice: str) -> None:
+    with pytest.raises(ClaimError) as error:
+        read_configs([config(source, logLevel=5)])
+    assert str(error.value).endswith(f"must be an integer from 0 to 4, not 5{advice}")

@@ -176,7 +176,9 @@ class GpuHealth:
     def status(self, gpu: Gpu) -> tuple[HealthStatus, str]:
         """How a GPU is, and what to say of it; a MIG device is as its GPU is."""
         findings = self.findings.get(gpu.whole_uuid)
-        message = "; ".join(f"{finding.what}; {finding.advice}" for finding in findings or ())
+        known = findings or ()
+        advice = dict.fromkeys(each.advice for each in known)  # several faults often want the same done
+        message = "; ".join([*(each.what for each in known), *advice])
         if findings and not findings[0].is_usable:
             return HealthStatus.UNHEALTHY, message
         if self.unknown or findings is None:

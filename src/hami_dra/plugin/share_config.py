@@ -17,13 +17,17 @@ from .enforcement import WANTED, Wanted
 API_VERSION = "hami.project-hami.io/v1alpha1"
 KIND = "ShareConfig"
 
-_UNKNOWN_FIELD = re.compile("Object contains unknown field `(.*)`")
-_REASON_AND_FIELD = re.compile(r"(.*?)(?: - at `\$\.(\w+)`)?", re.DOTALL)
-_WRONG_WORD = re.compile("Invalid enum value (.*)")
-_WORDS = {
-    "computePolicy": sorted(get_args(ComputePolicy)),
-    "priority": sorted(get_args(Priority)),
-    "memoryEnforcement": sorted(WANTED),
+_UNKNOWN_FIELD = re.compile("Object contains unknown field `(.*)`", re.DOTALL)
+_FIELD = re.compile(r" - at `\$\.(\w+)`\Z")
+_MUST_BE = {
+    "computePolicy": " or ".join(sorted(get_args(ComputePolicy))),
+    "priority": " or ".join(sorted(get_args(Priority))),
+    "logLevel": "an integer from 0 to 4",
+    "memoryEnforcement": " or ".join(sorted(WANTED)),
+}
+_ADVICE = {
+    "FromClaim": "a claim never changes: correct what it is made from, and delete it with its pod",
+    "FromClass": "correct the DeviceClass and delete the pod, so that its claim is allocated anew",
 }
 
 
@@ -92,7 +96,11 @@ def read_configs(allocated: Iterable[DeviceAllocationConfiguration]) -> tuple[Re
     found: list[tuple[bool, RequestsConfig]] = []
     for index, each in enumerate(allocated):
         if each.opaque and each.opaque.driver == DRIVER_NAME:
-            config = _read(each.opaque.parameters, f"status.allocation.devices.config[{index}].opaque.parameters")
+            try:
+                config = _read(each.opaque.parameters)
+            except ValueError as error:
+                place = f"status.allocation.devices.config[{index}].opaque.parameters"
+                raise ClaimError(f"{place}{error}; {_ADVICE[each.source]}") from error
             found.append((each.source == "FromClaim", RequestsConfig(each.requests, config)))
     return tuple(config for _, config in sorted(found, key=itemgetter(0)))
 
@@ -107,25 +115,22 @@ def effective(configs: Iterable[RequestsConfig], request: str) -> ShareConfig:
     return joined
 
 
-def _read(parameters: dict[str, Any], path: str) -> ShareConfig:
+def _read(parameters: dict[str, Any]) -> ShareConfig:
+    """Raises ValueError, with the field and what it must be."""
     for field, known in (("apiVersion", API_VERSION), ("kind", KIND)):
         if parameters.get(field) != known:
-            raise ClaimError(f"{path}.{field} is {parameters.get(field)!r}; {DRIVER_NAME} knows only {known}")
+            raise ValueError(f".{field}: must be {known}, not {parameters.get(field)!r}")
     said = {field: value for field, value in parameters.items() if field not in ("apiVersion", "kind")}
     try:
         return msgspec.convert(said, ShareConfig)
     except msgspec.ValidationError as error:
-        raise ClaimError(_explained(str(error), path)) from error
+        raise ValueError(_explained(str(error), said)) from error
 
 
-def _explained(problem: str, path: str) -> str:
-    """msgspec's text, `Expected … - at `$.field``, with the place first and as the user knows it."""
-    matched = _REASON_AND_FIELD.fullmatch(problem)
-    assert matched, "the pattern fits any text"
-    reason, field = matched[1], matched[2]
-    place = f"{path}.{field}" if field else path
-    if unknown := _UNKNOWN_FIELD.fullmatch(reason):
-        return f"{place}.{unknown[1]}: a {KIND} has no such field"
-    if wrong := _WRONG_WORD.fullmatch(reason):
-        return f"{place}: Expected {' or '.join(_WORDS[field])}, got {wrong[1]}"
-    return f"{place}: {reason}"
+def _explained(problem: str, said: dict[str, Any]) -> str:
+    """msgspec's `Expected … - at `$.field``, with the place first and in the words of the admission policies."""
+    if unknown := _UNKNOWN_FIELD.fullmatch(problem):
+        return f".{unknown[1]}: a {KIND} has no such field"
+    if at := _FIELD.search(problem):
+        return f".{at[1]}: must be {_MUST_BE[at[1]]}, not {said[at[1]]!r}"
+    return f": {problem}"

@@ -61,7 +61,8 @@ async def test_gpu_that_is_lost_is_tainted_and_told_of_until_it_is_back(node: No
         node.machine.fault(gpu, "xid=79", "lost=1")
         await tainted(node, [], LOST)
         _, lost = await reported(reports, well, ill)
-        assert lost.message.startswith("the GPU is lost: the driver cannot reach it; no new claims")
+        assert lost.message.startswith("the GPU is lost: the driver cannot reach it; ")
+        assert lost.message.count("no new claims are given this GPU. Drain the node and restart it") == 1
         assert f'hami_dra_gpu_healthy{{device="hami-gpu-1",gpu_uuid="{gpu}"}} 0.0' in await node.get("/metrics")
         await until(lambda: len(told(node, "GpuUnusable")) == 2, "Events on what happened")
         assert sorted(message.split(";")[0] for message in told(node, "GpuUnusable")) == [
