@@ -194,6 +194,34 @@ void compute_tell(struct compute *compute) {
         futex_tell(&compute->news);
 }
 
+/* How long a process that exits waits for threads that are in a call of the driver. */
+#define LAST_CALL_MS 1000
+
+static atomic_bool ended;
+
+bool compute_has_ended(void) {
+    return atomic_load_explicit(&ended, memory_order_acquire);
+}
+
+/* Whoever has the lock after this knows. */
+static void see_out(struct gpu *gpu) {
+    struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
+    if (compute != NULL && lock_take_within(&compute->lock, LAST_CALL_MS))
+        lock_release(&compute->lock);
+}
+
+static void end(void) {
+    atomic_store_explicit(&ended, true, memory_order_release);
+    inventory_for_each(see_out);
+}
+
+/* Exit handlers run in the reverse of the order in which they were registered. */
+void compute_end_with_process(void) {
+    static atomic_bool registered;
+    if (!atomic_exchange(&registered, true))
+        (void)atexit(end); /* it fails only for want of memory: then it is as without */
+}
+
 static void drop_contexts_of(struct gpu *gpu) {
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
     if (compute == NULL)
@@ -206,7 +234,8 @@ static void drop_contexts_of(struct gpu *gpu) {
 }
 
 void compute_drop_contexts(void) {
-    inventory_for_each(drop_contexts_of);
+    if (!compute_has_ended())
+        inventory_for_each(drop_contexts_of);
 }
 
 /* Its memory is left alone: another of the parent's threads may have been in the middle of a change. */

@@ -120,6 +120,13 @@ static inline CUresult compute_admitted(struct pass pass, CUresult result) {
 /* Contexts are about to end. */
 void compute_drop_contexts(void);
 
+/* Sees to it that the driver is let alone once the process exits: it is being torn down then, and crashes in calls that
+ * come too late. To be called when the driver is initialized, so that what it has to do then comes after this. */
+void compute_end_with_process(void);
+
+/* Whether that has come to pass. With the lock held it does not, and none of our threads is in a call of the driver. */
+bool compute_has_ended(void);
+
 /* In a forked child: nothing runs, nobody waits, and there is no thread. */
 void compute_forget(struct gpu *gpu);
 

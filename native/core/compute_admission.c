@@ -127,10 +127,11 @@ static bool has_room(struct compute *compute, const struct lane *lane, uint64_t 
     return false;
 }
 
-/* Waits until a launch may be made. Returns its lane, NULL if there is none or the GPU's time is no longer limited. */
+/* Waits until a launch may be made. Returns its lane, NULL if there is none, if the GPU's time is no longer limited, or
+ * at the process's end. */
 static struct lane *wait_for_admission(struct compute *compute, CUstream stream) {
-    struct lane *lane = lanes_get(&compute->lanes, stream);
-    for (;;) {
+    struct lane *lane = compute_has_ended() ? NULL : lanes_get(&compute->lanes, stream);
+    while (!compute_has_ended()) {
         uint64_t now = clock_ns();
         compute_collect(compute, now);
         compute_refresh(compute);
@@ -143,6 +144,7 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream)
         else if (has_room(compute, lane, now, &flight))
             return lane;
     }
+    return NULL;
 }
 
 /* Where no mark is in flight but unmarked launches may be, the GPU may have worked since the last mark and may not. */

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 /* How long a turn is kept that is not used and that nobody wants. */
 #define IDLE_NS 2000000
@@ -111,14 +112,13 @@ static void end_turn(struct compute *compute) {
         nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : remaining, LONGEST_WAIT_NS);
 }
 
-static void *look_after(void *argument) {
-    struct compute *compute = argument;
+/* Until the process exits. */
+static void look_after_turns(struct compute *compute) {
     uint64_t activity = 0, idle_since = clock_ns();
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
-    DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
-    prctl(PR_SET_NAME, "hami-turns");
-    lock_take(&compute->lock);
-    for (;;)
+    if (!compute_has_ended())
+        DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    while (!compute_has_ended())
         switch (compute->state) {
         case TURN_FREE:
             nap(compute, INT64_MAX, INT64_MAX);
@@ -135,6 +135,17 @@ static void *look_after(void *argument) {
             end_turn(compute);
             break;
         }
+}
+
+/* It never returns: the driver would clear up after a thread that has called it, at a time when it should not. */
+static void *look_after(void *argument) {
+    struct compute *compute = argument;
+    prctl(PR_SET_NAME, "hami-turns");
+    lock_take(&compute->lock);
+    look_after_turns(compute);
+    lock_release(&compute->lock);
+    for (;;)
+        pause();
     return NULL;
 }
 
@@ -168,9 +179,11 @@ static bool create_quiet_thread(struct compute *compute) {
 }
 
 bool compute_call_thread(struct compute *compute) {
-    if (!compute->has_thread)
-        compute->has_thread = create_quiet_thread(compute);
-    else
+    if (compute->has_thread) {
         futex_tell(&compute->calls);
+        return true;
+    }
+    compute_end_with_process();
+    compute->has_thread = create_quiet_thread(compute);
     return compute->has_thread;
 }

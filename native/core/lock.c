@@ -18,3 +18,13 @@ COLD void lock_wait(struct lock *lock) {
             nanosleep(&(struct timespec){.tv_nsec = LOCK_SLEEP_NS}, NULL);
     }
 }
+
+COLD bool lock_take_within(struct lock *lock, unsigned milliseconds) {
+    unsigned tries = milliseconds * (1000000 / LOCK_SLEEP_NS);
+    while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire)) {
+        if (tries-- == 0)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_SLEEP_NS}, NULL);
+    }
+    return true;
+}

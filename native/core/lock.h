@@ -18,6 +18,9 @@ struct lock {
 
 COLD void lock_wait(struct lock *lock);
 
+/* False if it cannot be had within so many milliseconds, or a little more. */
+COLD bool lock_take_within(struct lock *lock, unsigned milliseconds);
+
 static inline void lock_take(struct lock *lock) {
     if (atomic_exchange_explicit(&lock->held, true, memory_order_acquire))
         lock_wait(lock);

@@ -39,6 +39,13 @@ CUresult cuEventDestroy(CUevent event) {
     return cuEventDestroy_v2(event);
 }
 
+/* As the process exits the real driver tears down what events are made of. Who looks at one after that gets
+ * CUDA_ERROR_DEINITIALIZED, or crashes (https://github.com/rapidsai/rmm/issues/2366): here it always does. */
+static void must_not_have_ended(void) {
+    if (process_has_ended())
+        abort();
+}
+
 /* An event that was never recorded counts as complete, as with the real driver. */
 static CUresult query(CUevent event) {
     if (event->capture != NULL) {
@@ -49,6 +56,7 @@ static CUresult query(CUevent event) {
 }
 
 CUresult cuEventQuery(CUevent event) {
+    must_not_have_ended();
     CUresult result = process_check();
     if (result != CUDA_SUCCESS)
         return result;
@@ -69,6 +77,7 @@ CUresult cuEventSynchronize(CUevent event) {
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
+    must_not_have_ended();
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
     if (milliseconds == NULL)

@@ -9,6 +9,7 @@
 #include "sim/cuda/visible.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static struct process process;
@@ -16,6 +17,17 @@ static _Atomic(const struct process *) started;
 
 /* As with the real driver, a child cannot use what its parent initialized, and cannot initialize anew. */
 static _Atomic bool forked;
+
+/* The process is exiting, and has been through what the driver does then. */
+static _Atomic bool ended;
+
+static void end(void) {
+    atomic_store(&ended, true);
+}
+
+bool process_has_ended(void) {
+    return atomic_load_explicit(&ended, memory_order_acquire);
+}
 
 static void after_fork_in_child(void) {
     if (atomic_load(&started) != NULL) {
@@ -54,6 +66,7 @@ static CUresult start(void) {
     process.slot = (unsigned)slot;
     limits_place(&process.machine, process.slot);
     pthread_atfork(NULL, NULL, after_fork_in_child);
+    atexit(end);
     atomic_store(&started, &process);
     return CUDA_SUCCESS;
 }
@@ -86,6 +99,8 @@ CUresult cuDriverGetVersion(int *version) {
 CUresult process_check(void) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
+    if (process_has_ended())
+        return CUDA_ERROR_DEINITIALIZED;
     return deferred_is_calling() ? CUDA_ERROR_NOT_PERMITTED : CUDA_SUCCESS;
 }
 

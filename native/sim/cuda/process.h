@@ -15,7 +15,10 @@ struct process {
 /* The process, after cuInit; NULL before, and in a child that was forked after it. */
 const struct process *process_get(void);
 
-/* Whether the driver may be called: after cuInit, and in no function that it calls itself. */
+/* Whether the driver has been shut down, which happens while the process exits. */
+bool process_has_ended(void);
+
+/* Whether the driver may be called: after cuInit, not after its end, and in no function that it calls itself. */
 CUresult process_check(void);
 
 /* The GPU with this ordinal, or the reason why there is none. */

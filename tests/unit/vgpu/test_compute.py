@@ -297,6 +297,15 @@ def test_killed_processes_leave_no_turn_behind(launchers: Launchers) -> None:
     assert run.longest_s < 1
 
 
+@pytest.mark.parametrize(("kernel_ns", "launches"), [(50 * MS, 4), (MS, 20)])
+def test_a_program_may_end_while_the_gpu_works_for_it(launchers: Launchers, kernel_ns: int, launches: int) -> None:
+    """Nobody may look at events any more once the driver has been through what it does as a process exits."""
+    container = launchers.container
+    grant(container, 30)
+    done = container.run(container.programs / "exits", str(kernel_ns), str(launches))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 PROGRAM = """
 from cuda.bindings import driver as cuda
 import json, time

@@ -1,0 +1,67 @@
+/*
+ * A CUDA program that ends while the GPU works for it, and takes its time to: its own exit handler runs after the
+ * driver's, as those of libraries do that were loaded before the driver was initialized, and calls it, as some do.
+ *
+ * Usage: exits KERNEL_NS LAUNCHES
+ */
+#include "abi/cuda.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LINGER_NS 200000000
+
+#define FUNCTIONS(X)                                                                                                   \
+    X(cuInit, (unsigned int))                                                                                          \
+    X(cuDevicePrimaryCtxRetain, (CUcontext *, CUdevice))                                                               \
+    X(cuDevicePrimaryCtxRelease_v2, (CUdevice))                                                                        \
+    X(cuCtxSetCurrent, (CUcontext))                                                                                    \
+    X(cuModuleLoadData, (CUmodule *, const void *))                                                                    \
+    X(cuModuleGetFunction, (CUfunction *, CUmodule, const char *))                                                     \
+    X(cuLaunchKernel,                                                                                                  \
+      (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void **, void **))
+
+#define DECLARE(name, parameters) static CUresult(*name) parameters;
+FUNCTIONS(DECLARE)
+
+static const char ptx[] = ".version 8.0\n.target sm_80\n.address_size 64\n"
+                          ".visible .entry busy(.param .u64 ns) { .pragma \"hami-sim argument=0\"; ret; }\n";
+
+/* What they point to is in use to the very end. */
+static CUcontext context;
+static CUmodule module;
+static CUfunction function;
+
+static void must(CUresult result, const char *what) {
+    if (result == CUDA_SUCCESS)
+        return;
+    fprintf(stderr, "%s: %d\n", what, result);
+    _Exit(1);
+}
+
+static void linger(void) {
+    nanosleep(&(struct timespec){.tv_nsec = LINGER_NS}, NULL);
+    if (cuDevicePrimaryCtxRelease_v2(0) != CUDA_ERROR_DEINITIALIZED)
+        _Exit(1);
+}
+
+int main(int argc, char **argv) {
+    atexit(linger);
+    void *library = dlopen("libcuda.so.1", RTLD_NOW);
+    if (argc != 3 || library == NULL)
+        return 2;
+#define FIND(name, parameters) name = dlsym(library, #name);
+    FUNCTIONS(FIND)
+    uint64_t kernel_ns = strtoull(argv[1], NULL, 10);
+    void *parameters[] = {&kernel_ns};
+    must(cuInit(0), "cuInit");
+    must(cuDevicePrimaryCtxRetain(&context, 0), "cuDevicePrimaryCtxRetain");
+    must(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+    must(cuModuleLoadData(&module, ptx), "cuModuleLoadData");
+    must(cuModuleGetFunction(&function, module, "busy"), "cuModuleGetFunction");
+    for (int i = 0; i < atoi(argv[2]); i++)
+        must(cuLaunchKernel(function, 1, 1, 1, 32, 1, 1, 0, NULL, parameters, NULL), "a launch");
+    return 0;
+}
