@@ -2,7 +2,9 @@
  * What launches have cost: GPU time by what is launched.
  *
  * A launch of the same function with the same grid, or of the same graph, is expected to take about as long as before.
- * The table forgets what collides. It is read by every launch and without a lock: an entry is one word.
+ * It is read by every launch and without a lock: an entry is one word. A name has its place in one of many sets, each a
+ * line of the cache, and what comes to a full one takes another's place. A step of a training run may launch a thousand
+ * different things: what is forgotten in every round keeps the GPU waiting in every round.
  */
 #ifndef HAMI_CORE_COSTS_H
 #define HAMI_CORE_COSTS_H
@@ -11,11 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define COSTS_SIZE 1024
+#define COSTS_SETS 512
+#define COSTS_WAYS 8
 
-/* Upper half: that of the name. Lower half: ns + 1, at most 2^32 - 1. 0: nothing is known. */
+/* An entry's upper half: that of the name. Lower half: ns + 1, at most 2^32 - 1. 0: nothing is known. */
 struct costs {
-    _Atomic uint64_t entries[COSTS_SIZE];
+    _Alignas(64) _Atomic uint64_t entries[COSTS_SETS][COSTS_WAYS];
 };
 
 /* The name of a launch: a function or graph, and how many threads it has. */
@@ -27,9 +30,14 @@ static inline uint64_t costs_name(const void *what, uint64_t threads) {
 
 /* False if it is not known what such a launch costs. `ns` is 1 more than was learnt: no launch is for nothing. */
 static inline bool costs_find(const struct costs *costs, uint64_t name, uint64_t *ns) {
-    uint64_t entry = atomic_load_explicit(&costs->entries[name % COSTS_SIZE], memory_order_relaxed);
-    *ns = (uint32_t)entry;
-    return entry != 0 && entry >> 32 == name >> 32;
+    const _Atomic uint64_t *set = costs->entries[name % COSTS_SETS];
+    for (unsigned way = 0; way < COSTS_WAYS; way++) {
+        uint64_t entry = atomic_load_explicit(&set[way], memory_order_relaxed);
+        *ns = (uint32_t)entry;
+        if (entry != 0 && entry >> 32 == name >> 32)
+            return true;
+    }
+    return false;
 }
 
 /* What a launch took, in ns: all the same where it could be measured. */

@@ -5,6 +5,10 @@
 
 struct costs costs;
 
+uint64_t name_of(const void *what, uint64_t threads) {
+    return costs_name(what, threads);
+}
+
 int known_cost(uint64_t name, uint64_t *ns) {
     return costs_find(&costs, name, ns);
 }

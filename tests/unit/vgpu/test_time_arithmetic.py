@@ -40,6 +40,7 @@ def arithmetic(programs: Path) -> ctypes.CDLL:
         ("budget_begin", u64, (u64, u64, uint)),
         ("budget_turn", u64, (uint,)),
         ("costs_learn", u64, (ctypes.c_void_p, u64, Bounds)),
+        ("name_of", u64, (ctypes.c_void_p, u64)),
         ("known_cost", ctypes.c_int, (u64, ctypes.POINTER(u64))),
         ("meter_add", u64, (ctypes.POINTER(Meter), u64, u64, ctypes.c_bool)),
     ):
@@ -126,11 +127,22 @@ def test_a_cost_that_could_not_be_measured_corrects_only_what_cannot_be(arithmet
 
 
 def test_what_collides_is_forgotten_and_not_confused(arithmetic: ctypes.CDLL) -> None:
-    one, other = 0x1111_0000_0000_0042, 0x2222_0000_0000_0042
-    _learn(arithmetic, one, 1000)
-    assert _cost(arithmetic, other) is None
-    _learn(arithmetic, other, 2000)
-    assert (_cost(arithmetic, one), _cost(arithmetic, other)) == (None, 2000)
+    names = [(number << 48) + 0x42 for number in range(1, 10)]
+    for number, name in enumerate(names):
+        assert _cost(arithmetic, name) is None
+        _learn(arithmetic, name, 1000 + number)
+    known = [_cost(arithmetic, name) for name in names]
+    assert known.count(None) == 1
+    assert all(cost in (None, 1000 + number) for number, cost in enumerate(known))
+
+
+def test_what_a_large_program_launches_in_each_round_is_all_known(arithmetic: ctypes.CDLL) -> None:
+    """Kernels are aligned in memory, and grids and blocks are multiples of a warp."""
+    what = range(0x7F00_0000_0000, 0x7F00_0000_0000 + 1000 * 0x180, 0x180)
+    names = [arithmetic.name_of(pointer, 32 << number % 12) for number, pointer in enumerate(what)]
+    for name in names:
+        _learn(arithmetic, name, 5000)
+    assert sum(_cost(arithmetic, name) is None for name in names) < 5
 
 
 STEPS = st.lists(st.tuples(st.integers(0, SECOND), st.integers(0, SECOND), st.booleans()), max_size=40)
