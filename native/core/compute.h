@@ -87,9 +87,8 @@ static inline bool compute_is_outdated(const struct compute *compute) {
     return sum != atomic_load_explicit(&compute->seen, memory_order_relaxed);
 }
 
-/* The limiter of the GPU that the current context is on; NULL if its time is not limited. */
-static inline struct compute *compute_here(void) {
-    struct gpu *gpu = gpu_of_current_context();
+/* The limiter of a GPU; NULL if its time is not limited. */
+static inline struct compute *compute_of(struct gpu *gpu) {
     if (gpu == NULL)
         return NULL;
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
@@ -102,9 +101,12 @@ static inline struct compute *compute_here(void) {
     return compute_is_outdated(compute) && compute_read_again(compute) ? compute : NULL;
 }
 
-/* Around each launch of `what`, a function or a graph. The first may wait. */
+/* Around each launch of `what`, a function or a graph. The first may wait. Work is done where its stream is, which need
+ * not be where the current context is: for what has its place in a lane that makes no difference. */
 static inline struct pass compute_admit(const void *what, uint64_t threads, CUstream stream) {
-    struct compute *compute = compute_here();
+    struct compute *compute = compute_of(gpu_of_current_context());
+    if (compute == NULL && !is_default(stream))
+        compute = compute_of(gpu_of_stream(stream));
     uint64_t name = costs_name(what, threads);
     if (compute == NULL || lanes_admit(&compute->lanes, &compute->costs, stream, name))
         return (struct pass){0};

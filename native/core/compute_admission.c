@@ -196,9 +196,11 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t 
     struct pass pass = {0};
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
-    if (is_capturing(stream))
+    if (!is_default(stream))
+        compute = compute_of(gpu_of_stream(stream));
+    if (compute != NULL && is_capturing(stream))
         forget_captured(compute, stream);
-    else
+    else if (compute != NULL)
         pass = admit(compute, stream, name);
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
     pass.making = clock_ns();

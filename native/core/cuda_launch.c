@@ -82,15 +82,9 @@ CUresult cuLaunchGridAsync(CUfunction function, int width, int height, CUstream 
 
 /* Its stream is of the launch's own device, whichever context is current. */
 static struct pass admit_on_its_device(const CUDA_LAUNCH_PARAMS *launch) {
-    CUcontext context;
-    if (DRIVER(cuStreamGetCtx)(launch->hStream, &context) != CUDA_SUCCESS ||
-        DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS)
-        return (struct pass){0};
     uint64_t threads = threads_of(launch->gridDimX, launch->gridDimY, launch->gridDimZ, launch->blockDimX,
                                   launch->blockDimY, launch->blockDimZ);
-    struct pass pass = compute_admit(launch->function, threads, launch->hStream);
-    DRIVER(cuCtxPopCurrent_v2)(&context);
-    return pass;
+    return compute_admit(launch->function, threads, launch->hStream);
 }
 
 /* One after the other waits for its GPU; then all begin together. */

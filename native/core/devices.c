@@ -2,6 +2,7 @@
 #include "core/devices.h"
 
 #include "core/cold.h"
+#include "core/current.h"
 #include "core/driver.h"
 #include "core/inventory.h"
 
@@ -88,20 +89,32 @@ COLD CUresult refuse_in_current_context(void) {
 }
 
 static bool device_of_context(CUcontext context, CUdevice *device) {
-    if (DRIVER(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS)
+    if (!context_enter(context))
         return false;
     bool found = DRIVER(cuCtxGetDevice)(device) == CUDA_SUCCESS;
-    DRIVER(cuCtxPopCurrent_v2)(&context);
+    context_leave();
     return found;
 }
 
+/* Drivers before CUDA 12.8 tell the context only, but these know no streams of green ones. */
 bool device_of_stream(CUstream stream, CUdevice *device) {
     CUcontext own, current;
-    if (stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD ||
-        DRIVER(cuStreamGetCtx)(stream, &own) != CUDA_SUCCESS || DRIVER(cuCtxGetCurrent)(&current) != CUDA_SUCCESS ||
+    if (is_default(stream))
+        return DRIVER(cuCtxGetDevice)(device) == CUDA_SUCCESS;
+    if (driver_function_or_null(FUNCTION_cuStreamGetDevice) != NULL)
+        return DRIVER(cuStreamGetDevice)(stream, device) == CUDA_SUCCESS;
+    if (DRIVER(cuStreamGetCtx)(stream, &own) != CUDA_SUCCESS || DRIVER(cuCtxGetCurrent)(&current) != CUDA_SUCCESS ||
         own == current)
         return DRIVER(cuCtxGetDevice)(device) == CUDA_SUCCESS;
     return device_of_context(own, device);
+}
+
+struct gpu *gpu_of_stream(CUstream stream) {
+    struct gpu *gpu = atomic_load_explicit(&only, memory_order_acquire);
+    CUdevice device;
+    if (gpu != NULL)
+        return null_if_unlimited(gpu);
+    return inventory_limits() && device_of_stream(stream, &device) ? gpu_of_device(device) : NULL;
 }
 
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device) {

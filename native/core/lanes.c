@@ -1,7 +1,8 @@
 /* What this process has launched on a GPU, stream by stream. */
 #include "core/lanes.h"
 
-#include "core/driver.h"
+#include "core/current.h"
+#include "core/devices.h"
 #include "core/numbers.h"
 
 static void empty(struct lane *lane) {
@@ -14,24 +15,63 @@ static void empty(struct lane *lane) {
     lane->marking = false;
 }
 
-static void destroy_events(struct lane *lane) {
-    for (int i = 0; i < LANE_MARKS; i++) {
-        if (lane->marks[i].begin != NULL)
-            DRIVER(cuEventDestroy_v2)(lane->marks[i].begin);
-        if (lane->marks[i].end != NULL)
-            DRIVER(cuEventDestroy_v2)(lane->marks[i].end);
-        lane->marks[i] = (struct mark){0};
-    }
+CUevent event_create(CUcontext context) {
+    CUevent event;
+    if (!context_enter(context))
+        return NULL;
+    if (DRIVER(cuEventCreate)(&event, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
+        event = NULL;
+    context_leave();
+    return event;
 }
 
-static bool create_events(struct lane *lane) {
-    for (int i = 0; i < LANE_MARKS; i++)
-        if (DRIVER(cuEventCreate)(&lane->marks[i].begin, CU_EVENT_DEFAULT) != CUDA_SUCCESS ||
-            DRIVER(cuEventCreate)(&lane->marks[i].end, CU_EVENT_DEFAULT) != CUDA_SUCCESS) {
+/* Events go with their context, if that is no more. */
+void event_destroy(CUcontext context, CUevent event) {
+    if (event == NULL || !context_enter(context))
+        return;
+    DRIVER(cuEventDestroy_v2)(event);
+    context_leave();
+}
+
+static void destroy_events(struct lane *lane) {
+    for (int i = 0; i < LANE_MARKS; i++) {
+        event_destroy(lane->context, lane->marks[i].begin);
+        event_destroy(lane->context, lane->marks[i].end);
+        lane->marks[i] = (struct mark){0};
+    }
+    lane->context = NULL;
+}
+
+static bool create_events(struct lane *lane, CUcontext context) {
+    lane->context = context;
+    for (int i = 0; i < LANE_MARKS; i++) {
+        lane->marks[i].begin = event_create(context);
+        lane->marks[i].end = event_create(context);
+        if (lane->marks[i].begin == NULL || lane->marks[i].end == NULL) {
             destroy_events(lane);
             return false;
         }
+    }
     return true;
+}
+
+/* A green context is a part of its device's primary one, and keeps that. It must be current to no other thread, and one
+ * of ours looks at the events. */
+static bool primary_of(CUstream stream, CUcontext *context) {
+    CUdevice device;
+    if (!device_of_stream(stream, &device) || DRIVER(cuDevicePrimaryCtxRetain)(context, device) != CUDA_SUCCESS)
+        return false;
+    DRIVER(cuDevicePrimaryCtxRelease_v2)(device);
+    return true;
+}
+
+/* The context of which a stream's events must be. */
+static bool context_of(CUstream stream, CUcontext *context) {
+    CUgreenCtx green;
+    if (DRIVER(cuStreamGetGreenCtx)(stream, &green) == CUDA_SUCCESS && green != NULL)
+        return primary_of(stream, context);
+    return (!is_default(stream) && DRIVER(cuStreamGetCtx)(stream, context) == CUDA_SUCCESS) ||
+           DRIVER(cuCtxGetCurrent)(context) == CUDA_SUCCESS;
 }
 
 static _Atomic uint64_t *name_of(struct lanes *lanes, const struct lane *lane) {
@@ -55,15 +95,13 @@ struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
     CUcontext context;
     uint64_t name = lane_name(stream);
     struct lane *lane = place_for(lanes, name);
-    if (lane == NULL || DRIVER(cuCtxGetCurrent)(&context) != CUDA_SUCCESS)
+    if (lane == NULL || !context_of(stream, &context))
         return NULL;
     if (lane->context != context) {
         destroy_events(lane);
         empty(lane);
-        lane->context = NULL;
-        if (!create_events(lane))
+        if (!create_events(lane, context))
             return NULL;
-        lane->context = context;
     }
     if (atomic_load_explicit(name_of(lanes, lane), memory_order_relaxed) != name)
         empty(lane);
@@ -89,10 +127,12 @@ void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
         atomic_fetch_add_explicit(&lane->expected, cost, memory_order_relaxed);
 }
 
+/* The driver is not asked about the stream, which may be captured. */
 void lanes_forget_tail(struct lanes *lanes, CUstream stream) {
-    struct lane *lane = lanes_get(lanes, stream);
-    if (lane != NULL)
-        lane_forget_tail(lane);
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++)
+        if (atomic_load_explicit(&lanes->names[i], memory_order_relaxed) == lane_name(stream))
+            lane_forget_tail(&lanes->of[i]);
 }
 
 static void add_marks(struct flight *flight, const struct lane *lane, const struct costs *costs) {
@@ -150,11 +190,9 @@ uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++) {
         destroy_events(lane);
         empty(lane);
-        lane->context = NULL;
         atomic_store_explicit(name_of(lanes, lane), UINT64_MAX, memory_order_relaxed);
     }
-    if (lanes->last != NULL)
-        DRIVER(cuEventDestroy_v2)(lanes->last);
+    event_destroy(lanes->last_context, lanes->last);
     lanes->last = NULL;
     atomic_store_explicit(&lanes->count, 0, memory_order_release);
     return in_flight;

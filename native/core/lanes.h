@@ -50,8 +50,8 @@ struct lane {
     _Atomic unsigned limit;                 /* of launches between two marks */
     bool marking;                           /* a thread is between the two events of a mark */
     uint64_t counted;                       /* ns of `expected` that are accounted for */
-    CUcontext context;
-    struct mark marks[LANE_MARKS]; /* a ring; the oldest of `count` is the first */
+    CUcontext context;                      /* of the events; never a green one */
+    struct mark marks[LANE_MARKS];          /* a ring; the oldest of `count` is the first */
     unsigned first, count;
 };
 
@@ -101,9 +101,13 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
 
 /* All below is done by one thread at a time. */
 
-/* The stream's lane in the current context; another's place is taken if need be. NULL if all are busy, or if the driver
+/* The stream's lane; another's place is taken if need be. NULL if all are busy, or if the driver
  * makes no events. */
 struct lane *lanes_get(struct lanes *lanes, CUstream stream);
+
+/* Events of a context that need not be current. NULL: there can be none. */
+CUevent event_create(CUcontext context);
+void event_destroy(CUcontext context, CUevent event);
 
 /* For a launch that is not marked. */
 void lane_add(struct lane *lane, const struct costs *costs, uint64_t name);

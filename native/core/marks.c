@@ -2,7 +2,7 @@
 #include "core/marks.h"
 
 #include "core/clock.h"
-#include "core/driver.h"
+#include "core/current.h"
 #include "core/numbers.h"
 
 #define NS_PER_MS 1000000
@@ -87,11 +87,9 @@ static bool time_since_last(struct lanes *lanes, const struct lane *lane, struct
 static bool has_last(struct lanes *lanes, const struct lane *lane) {
     if (lanes->last != NULL && lanes->last_context == lane->context)
         return true;
-    if (lanes->last != NULL)
-        DRIVER(cuEventDestroy_v2)(lanes->last);
+    event_destroy(lanes->last_context, lanes->last);
     lanes->last_context = lane->context;
-    if (DRIVER(cuEventCreate)(&lanes->last, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
-        lanes->last = NULL;
+    lanes->last = event_create(lane->context);
     return lanes->last != NULL;
 }
 
@@ -153,16 +151,15 @@ static uint64_t cost_of(struct lane *lane, const struct mark *mark, struct costs
 
 static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, struct news *news) {
     struct mark *mark = oldest(lane);
-    CUcontext popped;
-    bool pushed = DRIVER(cuCtxPushCurrent_v2)(lane->context) == CUDA_SUCCESS; /* our own thread has none */
+    bool entered = context_enter(lane->context); /* our own thread has none */
     news->expected = mark->expected + cost_of(lane, mark, costs);
     news->undisturbed = mark->surroundings.undisturbed;
     if (!time_since_last(lanes, lane, mark, &news->elapsed)) {
         news->elapsed = news->expected;
         news->undisturbed = false;
     }
-    if (pushed)
-        DRIVER(cuCtxPopCurrent_v2)(&popped);
+    if (entered)
+        context_leave();
     lane->first = (lane->first + 1) % LANE_MARKS;
     lane->count--;
 }

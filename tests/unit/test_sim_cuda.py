@@ -482,3 +482,56 @@ show([ask(b"cuMemAlloc", 3020), ask(b"cuMemAlloc", 1000), ask(b"cuNoSuchThing", 
 """,
     )
     assert seen == [0, 500, 500]  # CUDA_ERROR_NOT_FOUND
+
+
+def test_events_are_of_one_context(machine: Machine) -> None:
+    seen = run(
+        machine,
+        """
+start()
+events = [call("cuEventCreate", 0) for _ in range(2)]
+call("cuEventRecord", events[0], 0)
+call("cuCtxCreate", None, 0, 0)
+stream, other = call("cuStreamCreate", 0), call("cuEventCreate", 0)
+call("cuEventRecord", other, stream)
+seen = [error_of("cuEventRecord", events[1], stream), error_of("cuEventElapsedTime", events[0], other)]
+for _ in range(2):
+    call("cuCtxPopCurrent")
+seen += [error_of("cuEventQuery", other), error_of("cuEventElapsedTime", other, other)]
+show([*seen, error_of("cuEventDestroy", other)])
+""",
+    )
+    foreign, without = "CUDA_ERROR_INVALID_HANDLE", "CUDA_ERROR_INVALID_CONTEXT"
+    assert seen == [foreign, foreign, "CUDA_SUCCESS", without, without]
+
+
+def test_a_green_context_is_one_threads_at_a_time(machine: Machine) -> None:
+    program = """
+import threading
+start()
+resource = call("cuDeviceGetDevResource", 0, driver.CUdevResourceType.CU_DEV_RESOURCE_TYPE_SM)
+description = call("cuDevResourceGenerateDesc", [resource], 1)
+green = call("cuGreenCtxCreate", description, 0, driver.CUgreenCtxCreate_flags.CU_GREEN_CTX_DEFAULT_STREAM)
+context = call("cuCtxFromGreenCtx", green)
+stream = call("cuGreenCtxStreamCreate", green, 1, 0)
+seen = [int(call("cuStreamGetDevice", stream)), int(call("cuStreamGetGreenCtx", stream)) == int(green)]
+def use():
+    for _ in range(2):
+        call("cuCtxPushCurrent", context)
+    for _ in range(2):
+        call("cuCtxPopCurrent")
+thread = threading.Thread(target=use)
+thread.start()
+thread.join()
+use()
+show(seen)
+"""
+    assert run(machine, program) == [0, True]
+    crash = """
+child = os.fork()
+if child != 0:
+    show(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    os._exit(0)
+"""
+    to_two = "call('cuCtxPushCurrent', context)\nthread = threading.Thread(target=use)\nthread.start()\nthread.join()\n"
+    assert run(machine, crash + program + to_two) == -signal.SIGABRT

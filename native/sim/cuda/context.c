@@ -14,7 +14,10 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_CREATED 1024 /* contexts besides the primary ones */
 #define MAX_STACKED 64   /* contexts that a thread has pushed */
@@ -38,6 +41,10 @@ void context_unlock(void) {
 
 CUcontext context_primary(CUdevice device) {
     return &contexts[device];
+}
+
+CUcontext context_whole(CUcontext context) {
+    return context->is_green ? context_primary(context->device) : context;
 }
 
 unsigned context_index(CUcontext context) {
@@ -104,6 +111,9 @@ CUresult context_establish(CUcontext context, CUdevice device, unsigned flags, u
     context->flags = flags;
     context->api_version = api_version;
     context->id = ++last_id;
+    context->is_green = false;
+    context->uses = 0;
+    atomic_store(&context->user, 0);
     context->timeline = (struct timeline){.context = context, .kind = TIMELINE_DEFAULT};
     atomic_store(&context->blocking_end, 0);
     atomic_store(&context->end, 0);
@@ -129,11 +139,29 @@ void context_demolish(CUcontext context) {
     context_give_memory(context, atomic_load(&context->overhead));
 }
 
+/* A green context is one thread's at a time. The real driver does not see to that: it may crash, here it does. */
+static void take_up(CUcontext context) {
+    int self = (int)syscall(SYS_gettid), nobody = 0;
+    if (!context->is_green)
+        return;
+    if (!atomic_compare_exchange_strong(&context->user, &nobody, self) && nobody != self)
+        abort();
+    context->uses++;
+}
+
 static CUresult push(CUcontext context) {
     if (stack.depth == MAX_STACKED)
         return CUDA_ERROR_OUT_OF_MEMORY;
+    take_up(context);
     stack.context[stack.depth++] = context;
     return CUDA_SUCCESS;
+}
+
+static CUcontext pop(void) {
+    CUcontext context = stack.context[--stack.depth];
+    if (context->is_green && --context->uses == 0)
+        atomic_store(&context->user, 0);
+    return context;
 }
 
 static CUcontext unused_entry(void) {
@@ -197,7 +225,7 @@ CUresult cuCtxDestroy_v2(CUcontext context) {
         context_demolish(context);
     context_unlock();
     if (can && stack.depth > 0 && stack.context[stack.depth - 1] == context)
-        stack.depth--;
+        pop();
     return can ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
 
@@ -229,7 +257,7 @@ CUresult cuCtxPopCurrent_v2(CUcontext *context) {
         return CUDA_ERROR_NOT_INITIALIZED;
     if (stack.depth == 0)
         return CUDA_ERROR_INVALID_CONTEXT;
-    CUcontext top = stack.context[--stack.depth];
+    CUcontext top = pop();
     if (context != NULL)
         *context = top;
     return CUDA_SUCCESS;
@@ -246,7 +274,7 @@ CUresult cuCtxSetCurrent(CUcontext context) {
     if (context != NULL && !is_alive(context))
         return CUDA_ERROR_INVALID_CONTEXT;
     if (stack.depth > 0)
-        stack.depth--;
+        pop();
     return context == NULL ? CUDA_SUCCESS : push(context);
 }
 

@@ -16,6 +16,9 @@ struct CUctx_st {
     unsigned flags;
     unsigned api_version;
     unsigned retained; /* of a primary context: how often */
+    bool is_green;     /* a part of its device's primary context */
+    _Atomic int user;  /* of a green one: the thread to which it is current; 0: to none */
+    unsigned uses;     /* how often it is that */
     unsigned long long id;
     size_t limits[CONTEXT_LIMITS];
     _Atomic uint64_t overhead;     /* bytes of device memory besides what is allocated in it */
@@ -33,6 +36,9 @@ CUcontext context_at(unsigned index);
 
 /* The device's primary context, alive or not. */
 CUcontext context_primary(CUdevice device);
+
+/* The context itself, or the primary one of which a green one is a part. */
+CUcontext context_whole(CUcontext context);
 
 /* Held while contexts come to life and die. */
 void context_lock(void);

@@ -18,14 +18,16 @@ CUresult cuEventCreate(CUevent *event, unsigned int flags) {
     CUevent created = malloc(sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    *created = (struct CUevent_st){EVENT_MARK, flags, NULL, NULL};
+    *created = (struct CUevent_st){EVENT_MARK, flags, context_whole(context), NULL, NULL};
     *event = created;
     return CUDA_SUCCESS;
 }
 
 CUresult cuEventDestroy_v2(CUevent event) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUcontext context;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
     if (!event_is(event))
         return CUDA_ERROR_INVALID_HANDLE;
     event->mark = 0;
@@ -77,15 +79,18 @@ CUresult cuEventSynchronize(CUevent event) {
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
+    CUcontext context;
     must_not_have_ended();
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = context_current(&context);
+    if (result != CUDA_SUCCESS)
+        return result;
     if (milliseconds == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (!event_is(start) || !event_is(end) || !event_has_time(start) || !event_has_time(end) ||
-        (start->record == NULL && start->capture == NULL) || (end->record == NULL && end->capture == NULL))
+    if (!event_is(start) || !event_is(end) || start->context != end->context || !event_has_time(start) ||
+        !event_has_time(end) || (start->record == NULL && start->capture == NULL) ||
+        (end->record == NULL && end->capture == NULL))
         return CUDA_ERROR_INVALID_HANDLE;
-    CUresult result = query(start);
+    result = query(start);
     if (result == CUDA_SUCCESS)
         result = query(end);
     if (result != CUDA_SUCCESS)

@@ -10,6 +10,7 @@
 struct CUevent_st {
     uint32_t mark;
     unsigned flags;
+    CUcontext context;       /* whose streams it is recorded in */
     struct record *record;   /* NULL: there is none */
     struct capture *capture; /* in which it was recorded instead; NULL: in none */
 };

@@ -1,6 +1,7 @@
 /* Events in the order of streams: recorded, and waited for. In a stream that is captured both only say which streams
  * belong to the capture, for its nodes run in the order in which they come.
  */
+#include "sim/cuda/context.h"
 #include "sim/cuda/event.h"
 #include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
@@ -14,7 +15,13 @@ static void set_capture(CUevent event, struct capture *capture) {
 
 static CUresult record(CUevent event, CUstream stream) {
     struct timeline *timeline;
-    CUresult result = stream_timeline(stream, &timeline);
+    CUcontext context;
+    CUresult result = stream_owner(stream, &context);
+    if (result == CUDA_SUCCESS && context_whole(context) != event->context)
+        result = CUDA_ERROR_INVALID_HANDLE;
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = stream_timeline(stream, &timeline);
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED) {
         struct capture *capture;
         result = stream_capture(stream, &capture);

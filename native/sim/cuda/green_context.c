@@ -1,8 +1,9 @@
-/* Green contexts: each has a context of its own, and keeps its device's primary one. A kernel here takes all of its
- * device, so that is what one is given, without a choice.
+/* Green contexts: each has a context of its own, and keeps its device's primary one, whose events are its own. A kernel
+ * here takes all of its device, so that is what one is given, without a choice.
  */
 #include "sim/cuda/context.h"
 #include "sim/cuda/process.h"
+#include "sim/cuda/stream.h"
 #include "sim/cuda/table.h"
 
 static const char whole_device; /* what every description points to */
@@ -40,11 +41,13 @@ CUresult cuGreenCtxCreate(CUgreenCtx *green, CUdevResourceDesc description, CUde
     if (result != CUDA_SUCCESS)
         return result;
     result = context_create(&own, device, 0, 3020);
-    if (result != CUDA_SUCCESS)
+    if (result != CUDA_SUCCESS) {
         cuDevicePrimaryCtxRelease_v2(device);
-    else
-        *green = (CUgreenCtx)own;
-    return result;
+        return result;
+    }
+    own->is_green = true;
+    *green = (CUgreenCtx)own;
+    return CUDA_SUCCESS;
 }
 
 CUresult cuGreenCtxDestroy(CUgreenCtx green) {
@@ -61,5 +64,24 @@ CUresult cuCtxFromGreenCtx(CUcontext *context, CUgreenCtx green) {
     if (context == NULL || green == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     *context = (CUcontext)green;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuGreenCtxStreamCreate(CUstream *stream, CUgreenCtx green, unsigned int flags, int priority) {
+    CUdevice device;
+    CUresult result = green == NULL ? CUDA_ERROR_INVALID_CONTEXT : cuCtxGetDevice_v2(&device, (CUcontext)green);
+    if (result == CUDA_SUCCESS && flags != CU_STREAM_NON_BLOCKING)
+        result = CUDA_ERROR_INVALID_VALUE;
+    return result != CUDA_SUCCESS ? result : stream_create(stream, (CUcontext)green, flags, priority);
+}
+
+CUresult cuStreamGetGreenCtx(CUstream stream, CUgreenCtx *green) {
+    CUcontext context;
+    CUresult result = stream_owner(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (green == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *green = context->is_green ? (CUgreenCtx)context : NULL;
     return CUDA_SUCCESS;
 }

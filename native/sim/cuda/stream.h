@@ -19,6 +19,9 @@ static inline bool stream_is_default(CUstream stream) {
     return stream == NULL || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
+/* A new stream of a context that need not be current. */
+CUresult stream_create(CUstream *stream, CUcontext context, unsigned flags, int priority);
+
 /* The context of the stream, whether it is captured or not. */
 CUresult stream_owner(CUstream stream, CUcontext *context);
 

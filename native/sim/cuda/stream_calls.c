@@ -10,11 +10,7 @@
 
 #define GREATEST_PRIORITY (-5)
 
-CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
-    CUcontext context;
-    CUresult result = context_current(&context);
-    if (result != CUDA_SUCCESS)
-        return result;
+CUresult stream_create(CUstream *stream, CUcontext context, unsigned flags, int priority) {
     if (stream == NULL || (flags & ~CU_STREAM_NON_BLOCKING) != 0)
         return CUDA_ERROR_INVALID_VALUE;
     CUstream created = malloc(sizeof(*created));
@@ -25,6 +21,12 @@ CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int pr
     *created = (struct CUstream_st){STREAM_MARK, flags, clamped, {.context = context, .kind = kind}, NULL};
     *stream = created;
     return CUDA_SUCCESS;
+}
+
+CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
+    CUcontext context;
+    CUresult result = context_current(&context);
+    return result != CUDA_SUCCESS ? result : stream_create(stream, context, flags, priority);
 }
 
 CUresult cuStreamCreate(CUstream *stream, unsigned int flags) {
@@ -101,6 +103,21 @@ CUresult cuStreamGetCtx(CUstream stream, CUcontext *context) {
 
 CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context) {
     return get_context(stream_or_own(stream), context);
+}
+
+CUresult cuStreamGetDevice(CUstream stream, CUdevice *device) {
+    CUcontext context;
+    CUresult result = get_context(stream, &context);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (device == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *device = context->device;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetDevice_ptsz(CUstream stream, CUdevice *device) {
+    return cuStreamGetDevice(stream_or_own(stream), device);
 }
 
 /* Finds the timeline to ask or to wait for, which one that is captured does not survive. */

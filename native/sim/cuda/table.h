@@ -71,6 +71,8 @@
     ROW(cuDevResourceGenerateDesc, cuDevResourceGenerateDesc, 12040, LEGACY, (CUdevResourceDesc *description, CUdevResource *resources, unsigned int count)) \
     ROW(cuGreenCtxCreate, cuGreenCtxCreate, 12040, LEGACY, (CUgreenCtx *green, CUdevResourceDesc description, CUdevice device, unsigned int flags)) \
     ROW(cuGreenCtxDestroy, cuGreenCtxDestroy, 12040, LEGACY, (CUgreenCtx green)) \
+    ROW(cuGreenCtxStreamCreate, cuGreenCtxStreamCreate, 12050, LEGACY, (CUstream *stream, CUgreenCtx green, unsigned int flags, int priority)) \
+    ROW(cuStreamGetGreenCtx, cuStreamGetGreenCtx, 12040, LEGACY, (CUstream stream, CUgreenCtx *green)) \
     ROW(cuCtxFromGreenCtx, cuCtxFromGreenCtx, 12040, LEGACY, (CUcontext *context, CUgreenCtx green)) \
     \
     ROW(cuMemGetInfo, cuMemGetInfo, 2000, LEGACY, (unsigned int *free, unsigned int *total)) \
@@ -174,6 +176,8 @@
     ROW(cuStreamDestroy, cuStreamDestroy_v2, 4000, LEGACY, (CUstream stream)) \
     ROW(cuStreamGetCtx, cuStreamGetCtx, 9020, LEGACY, (CUstream stream, CUcontext *context)) \
     ROW(cuStreamGetCtx, cuStreamGetCtx_ptsz, 9020, PER_THREAD, (CUstream stream, CUcontext *context)) \
+    ROW(cuStreamGetDevice, cuStreamGetDevice, 12080, LEGACY, (CUstream stream, CUdevice *device)) \
+    ROW(cuStreamGetDevice, cuStreamGetDevice_ptsz, 12080, PER_THREAD, (CUstream stream, CUdevice *device)) \
     ROW(cuStreamGetFlags, cuStreamGetFlags, 5050, LEGACY, (CUstream stream, unsigned int *flags)) \
     ROW(cuStreamGetFlags, cuStreamGetFlags_ptsz, 7000, PER_THREAD, (CUstream stream, unsigned int *flags)) \
     ROW(cuStreamGetPriority, cuStreamGetPriority, 5050, LEGACY, (CUstream stream, int *priority)) \
