@@ -1,7 +1,9 @@
 """Compiles what runs on a real GPU, with this machine's own C compiler."""
 
 import os
+import platform
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,17 +11,25 @@ REPOSITORY = Path(__file__).parents[2]
 _NATIVE = REPOSITORY / "native"
 _LOAD = ("load.c", "kernel.c")
 _HOSTILE = REPOSITORY / "tests/native/hostile"
+_COMPILERS = ("cc", "gcc", "clang")
+_BUILT = REPOSITORY / "build/lib/libvgpu.so"
 
 
 def compiler() -> list[str]:
-    """The C compiler's command."""
-    return shlex.split(os.environ.get("CC", "cc"))
+    """The C compiler's command: $CC, or whichever is there."""
+    found = next((name for name in _COMPILERS if shutil.which(name)), _COMPILERS[0])
+    return shlex.split(os.environ.get("CC", found))
+
+
+def any_library(folder: Path) -> Path:
+    """The libvgpu.so that `make build` has left, or else compile it. Raises as `library` does."""
+    return _BUILT if _BUILT.exists() else library(folder)
 
 
 def library(folder: Path) -> Path:
     """Compile libvgpu.so into a folder. Raises OSError and subprocess.CalledProcessError."""
     made = folder / "libvgpu.so"
-    options = ["-fPIC", "-fvisibility=hidden", "-mcx16", "-flto"]
+    options = ["-fPIC", "-fvisibility=hidden", *(["-mcx16"] if platform.machine() == "x86_64" else []), "-flto"]
     link = ["-shared", "-Wl,--version-script,core/libvgpu.map", "-o", str(made), "-lpthread", "-ldl"]
     # gcc leaves operations on 16 bytes to a library of its own; others may not have it.
     atomic = [] if _is_clang() else ["-latomic"]

@@ -4,16 +4,16 @@ A real GPU does not tell who had it for how long. But a kernel is always the sam
 GPU is how many of them it got done, to how many it gets done in that time when it is alone.
 """
 
-import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.gpu.running import PATIENCE_S, answer
 from bench.gpu.share_folder import make_share
 
 _KERNEL_NS = 1_000_000
@@ -24,33 +24,44 @@ _LEAD_NS = 100_000_000
 _MEMORY = 2**30
 
 
-@dataclass(frozen=True)
 class Compute:
     """Runs load.c natively and in shares that `library` holds, for some seconds each, in files below `folder`."""
 
-    load: Path
-    library: Path
-    gpu_uuid: str
-    folder: Path
-    seconds: float
+    def __init__(self, load: Path, library: Path, gpu_uuid: str, folder: Path, seconds: float) -> None:
+        self.load = load
+        self.library = library
+        self.gpu_uuid = gpu_uuid
+        self.folder = folder
+        self.seconds = seconds
 
-    def run(self) -> dict[str, Any]:
-        """The results by question; shares are percent."""
-        rounds = self._calibrated()
-        kernels, graphs = self._rate(rounds, ()), self._rate(rounds, _GRAPHS)
-        single = self._shares("single", (30,))
-        (alone,), (in_graphs,) = self._together(rounds, single), self._together(rounds, single, _GRAPHS)
-        shared = self._together(rounds, self._shares("pair", (30, 70)))
-        unlimited = self._together(rounds, [{}, {}])
+    def steps(self) -> dict[str, Callable[[], Any]]:
+        """The results by question, each found out when it is called for; shares are percent."""
         return {
-            "kernel_us": 1e6 / kernels,
-            "alone": {"asked": 30, "had": 100 * alone / kernels},
-            "graphs": {"asked": 30, "had": 100 * in_graphs / graphs},
-            "pair": {"asked": [30, 70], "had": [100 * rate / kernels for rate in shared]},
-            "pair_without_limiter": {"had": [100 * rate / kernels for rate in unlimited]},
+            "kernel_us": lambda: 1e6 / self._kernels,
+            "alone": lambda: {"asked": 30, "had": 100 * self._together(self._single)[0] / self._kernels},
+            "pair": lambda: {"asked": [30, 70], "had": self._parts(self._shares("pair", (30, 70)))},
+            "pair_without_limiter": lambda: {"had": self._parts([{}, {}])},
+            "graphs": self._graphs,
         }
 
-    def _calibrated(self) -> int:
+    @cached_property
+    def _single(self) -> Sequence[Mapping[str, str]]:
+        return self._shares("single", (30,))
+
+    @cached_property
+    def _kernels(self) -> float:
+        """How many kernels a second a program gets done that is alone."""
+        return self._together([{}])[0]
+
+    def _parts(self, environments: Sequence[Mapping[str, str]]) -> list[float]:
+        return [100 * rate / self._kernels for rate in self._together(environments)]
+
+    def _graphs(self) -> dict[str, Any]:
+        alone, held = (self._together(environments, _GRAPHS)[0] for environments in ([{}], self._single))
+        return {"asked": 30, "had": 100 * held / alone}
+
+    @cached_property
+    def _rounds(self) -> int:
         """How many rounds of its loop make the kernel last a millisecond, once clocks have come up to speed."""
         rounds = 100_000
         for _ in range(_WARM_UP):
@@ -59,14 +70,9 @@ class Compute:
             rounds = max(1, round(rounds * _KERNEL_NS / took))
         return rounds
 
-    def _rate(self, rounds: int, options: Sequence[str]) -> float:
-        """Launches per second of a program that is alone."""
-        return self._together(rounds, [{}], options)[0]
-
-    def _together(
-        self, rounds: int, environments: Sequence[Mapping[str, str]], options: Sequence[str] = ()
-    ) -> list[float]:
+    def _together(self, environments: Sequence[Mapping[str, str]], options: Sequence[str] = ()) -> list[float]:
         """Launches per second, in the second half of the time, of programs that begin at once."""
+        rounds = self._rounds
         with ExitStack() as stack:
             programs = [stack.enter_context(self._start(environment, rounds, options)) for environment in environments]
             for program in programs:
@@ -76,7 +82,7 @@ class Compute:
             for program in programs:
                 _send(program, f"work {begin} {middle}")
                 _send(program, f"work {middle} {end}")
-            return [_second_of_two(program) for program in programs]
+            return [_second_of_two(program, PATIENCE_S + self.seconds) for program in programs]
 
     @contextmanager
     def _start(
@@ -103,28 +109,19 @@ class Compute:
         return [{"LD_PRELOAD": str(self.library), "HAMI_DRA_SHARES": str(share)} for share in shares]
 
 
-def _second_of_two(program: "subprocess.Popen[str]") -> float:
+def _second_of_two(program: "subprocess.Popen[str]", patience_s: float) -> float:
     """Launches per second of the second of two pieces of work: in the first a GPU and a limiter come to rest."""
-    _answer(program)
-    work = _answer(program)
+    answer(program, patience_s)
+    work = answer(program, patience_s)
     return 1e9 * float(work["launches"]) / float(work["wall_ns"])
 
 
 def _ask(program: "subprocess.Popen[str]", command: str) -> dict[str, Any]:
     _send(program, command)
-    return _answer(program)
+    return answer(program)
 
 
 def _send(program: "subprocess.Popen[str]", command: str) -> None:
     assert program.stdin is not None
     program.stdin.write(f"{command}\n")
     program.stdin.flush()
-
-
-def _answer(program: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert program.stdout is not None
-    line = program.stdout.readline()
-    answer: dict[str, Any] = json.loads(line) if line else {"error": f"no answer, exit code {program.wait()}"}
-    if "error" in answer:
-        raise SystemExit(f"bench/compute/load.c: {answer['error']}")
-    return answer

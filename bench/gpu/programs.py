@@ -66,6 +66,31 @@ def train() -> dict[str, Any]:
     return {"step_s": _timed(_training_step())}
 
 
+def everyday() -> dict[str, Any]:
+    """What programs do all day: train with loaders in processes of their own, on two streams, and fill the memory."""
+    import torch
+
+    step = _training_step()
+    loader = torch.utils.data.DataLoader(torch.arange(64), batch_size=8, num_workers=2)
+    for batch in loader:
+        step()
+        with torch.cuda.stream(torch.cuda.Stream()):
+            batch.cuda(non_blocking=True).float().square().sum()
+    torch.cuda.synchronize()
+    kept, refused = [], False
+    while not refused:
+        try:
+            kept.append(torch.empty(64 * MIB, dtype=torch.uint8, device="cuda"))
+        except torch.cuda.OutOfMemoryError:
+            refused = True
+    total, held = torch.cuda.mem_get_info()[1], len(kept) * 64 * MIB
+    kept.clear()
+    torch.cuda.empty_cache()
+    step()
+    torch.cuda.synchronize()
+    return {"total": total, "held": held, "torch": torch.__version__}
+
+
 def graph() -> dict[str, Any]:
     """The median time of the same forward and backward pass, captured once and replayed as a CUDA graph."""
     import torch
@@ -126,7 +151,7 @@ def _largest(fits: Callable[[int], bool], most: int) -> int:
     return fitting
 
 
-PROGRAMS = {program.__name__: program for program in (uuid, view, fill, torch_view, train, graph)}
+PROGRAMS = {program.__name__: program for program in (uuid, view, fill, torch_view, train, everyday, graph)}
 
 if __name__ == "__main__":
     print(json.dumps(PROGRAMS[sys.argv[1]]()))
