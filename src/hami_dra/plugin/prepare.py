@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hami_dra.kube import KubeClient, KubeError, ResourceClaim
+from hami_dra.kube import KubeClient, KubeError, Quantity, ResourceClaim
 from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
 from hami_dra.shares import ClaimFiles, DamagedRegionError, Share, device_id
 
@@ -13,6 +13,9 @@ from .health_news import HealthNews
 from .metadata import metadata_of
 from .node_watch import NodeWatch
 from .status_reports import StatusReports
+
+_TOO_LITTLE = 16 * 2**20
+"""Bytes. The context of a CUDA program alone takes several times as much on any GPU."""
 
 
 class ClaimPreparer:
@@ -45,6 +48,7 @@ class ClaimPreparer:
             self._events.refused(claim, found, str(error))
             raise
         self._health.prepared(found, shares)
+        self._warn_of_too_little(found, claim, shares)
         return [_prepared(share) for share in shares]
 
     async def unprepare(self, claim: ClaimRef) -> None:
@@ -65,6 +69,16 @@ class ClaimPreparer:
         except (OSError, DamagedRegionError) as error:
             raise ClaimError(f"the claim's files cannot be made: {error}") from error
         return shares
+
+    def _warn_of_too_little(self, found: ResourceClaim, claim: ClaimRef, shares: Sequence[Share]) -> None:
+        """The scheduler makes the least there is, 1Mi, of `memory: 4096`, which was meant as something else."""
+        for share in shares:
+            if share.access == "limited" and share.memory < _TOO_LITTLE:
+                news = (
+                    f"request {share.request} has {Quantity(share.memory)} of GPU memory, too little for any CUDA "
+                    "program. A number without a unit is in bytes: ask for 4Gi, and not for 4 or 4096"
+                )
+                self._events.tell(claim, found, "TooLittleMemory", news)
 
     async def _read(self, claim: ClaimRef) -> ResourceClaim:
         # A claim can be allocated anew under the same UID, so only the API server's present answer counts.

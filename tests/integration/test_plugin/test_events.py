@@ -50,6 +50,16 @@ async def test_refused_claim_is_told_once_on_claim_and_pods_and_again_with_news(
     assert told(node)[2] == ("ResourceClaim", "bare")  # which is reserved for nobody now
 
 
+async def test_share_on_which_no_program_can_start_is_told_of(node: Node) -> None:
+    claim = await node.claim("tiny", share("gpu", 0, memory=2**20), share("enough", 1))
+    await reserve(node, claim, POD)
+    await node.prepared(claim)
+    await until(lambda: told(node) == [("ResourceClaim", "tiny"), ("Pod", "pod-0")], "Events on claim and pod")
+    for event in node.events():
+        assert (event["type"], event["reason"]) == ("Warning", "TooLittleMemory")
+        assert event["message"].startswith("claim tiny: request gpu has 1Mi of GPU memory, too little for any CUDA")
+
+
 async def test_next_process_does_not_tell_it_again(node: Node) -> None:
     claim = await node.claim("bare", BARE)
     await refused(node, claim)
