@@ -50,8 +50,13 @@ class NodeWatch:
         except (BaseEditsError, NothingToShareError, NvmlUnavailableError) as error:
             self.node = empty_node(self._options, self._installed)
             if str(error) != self._problem:
-                _log.error("there is no GPU to share: %s; waiting for one", error)
+                _log.error("there is no GPU to share: %s%s; waiting for one", error, self._roots())
             self._problem = str(error)
+
+    def _roots(self) -> str:
+        """What the driver's folder is called on the host, where people know it by that."""
+        here, there = self._options.driver_root, self._options.host_driver_root
+        return "" if here == there else f" ({here} is the host's {there})"
 
     def arrived(self, uuid: str) -> None:
         """Ask again where this GPU, which answers now, did not answer before: that leaves no trace."""

@@ -52,6 +52,15 @@ async def test_last_gpu_gone_leaves_an_empty_pool_and_unprepare(node: Node) -> N
     assert "there is no GPU to share" in node.log.read_text()
 
 
+async def test_driver_that_is_missing_is_told_of_by_the_hosts_path(idle_node: Node) -> None:
+    node = idle_node
+    shutil.rmtree(node.machine.root / "usr")
+    node.environment |= {"HAMI_DRA_HOST_DRIVER_ROOT": "/opt/driver"}
+    await node.start()
+    await until(lambda: "there is no GPU to share" in node.log.read_text(), "word of it")
+    assert f"({node.machine.root} is the host's /opt/driver); waiting for one" in node.log.read_text()
+
+
 async def test_node_without_driver_waits_for_it_and_says_so_once(idle_node: Node) -> None:
     node = idle_node
     root = node.machine.root
