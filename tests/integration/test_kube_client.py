@@ -200,6 +200,31 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
+EXPIRED = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
+
+
+@pytest.mark.parametrize("told", [b"", EXPIRED], ids=["nothing", "expired"])
+async def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_loop(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, told: bytes
+) -> None:
+    pause = 0.05
+    monkeypatch.setattr("hami_dra.kube.watch._PAUSE", pause)
+    times: asyncio.Queue[float] = asyncio.Queue()
+
+    async def answer(request: web.Request) -> web.Response:
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        times.put_nowait(asyncio.get_running_loop().time())
+        return web.Response(body=told)
+
+    async with KubeClient.from_url(await serve(answer)) as client:
+        watching = asyncio.ensure_future(anext(client.watch_slices()))
+        first, second, third = [await times.get() for _ in range(3)]
+        assert min(third - second, second - first) >= pause
+        watching.cancel()
+        await asyncio.wait([watching])
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [

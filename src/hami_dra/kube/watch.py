@@ -1,5 +1,6 @@
 """Follows what happens to the objects of a kind, without a gap."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -13,6 +14,9 @@ from .meta import Fields, ObjectMeta
 from .objects import Objects
 
 Watched = TypeVar("Watched")
+
+_PAUSE = 1.0
+"""Seconds after a watch that told nothing or was too late: a server that stops or is overloaded may end each at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ async def watch(objects: Objects, kind: Kind[T], selector: Mapping[str, str]) ->
                     known[event.object.metadata.uid] = event.object
                 yield event
         except Expired:
-            continue
+            await asyncio.sleep(_PAUSE)
 
 
 def missed_events(known: Mapping[str, T], listed: Mapping[str, T]) -> Iterator[WatchEvent[T]]:
@@ -78,7 +82,9 @@ async def _follow(
     asked = f"watch {kind.plural}"
     while True:
         params = {**selector, "resourceVersion": version}
+        is_silent = True
         async for text in objects.transport.watch(kind.path(), asked, params=params):
+            is_silent = False
             line = decode(_Line, text, asked)
             if line.type == "ERROR":
                 status = decode(_Status, line.object, asked)
@@ -89,3 +95,5 @@ async def _follow(
                 changed = decode(kind.type, line.object, asked)
                 version = changed.metadata.resource_version
                 yield WatchEvent(line.type, changed)
+        if is_silent:
+            await asyncio.sleep(_PAUSE)
