@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hami_dra.kube import AccessError
+from hami_dra.kube import Access, AccessError
 from hami_dra.kube.access import from_cluster, from_kubeconfig
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -40,6 +40,24 @@ def test_token_inline_and_in_a_rotated_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"one\ntwo", "is not a token"), (b"one\0", "is not a token"), (b"\xff", "cannot be read")],
+)
+def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+    server = {"server": "http://127.0.0.1:8001/"}
+    access = from_kubeconfig(kubeconfig(tmp_path / "config", cluster=server, user={"tokenFile": "token"}))
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(AccessError, match=complaint):
+        access.token()
+
+
+@pytest.mark.parametrize("url", ["", "10.0.0.1:6443", "//host", "ftp://host", "https://", "http://host:port", "http://["])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(AccessError, match="is not the URL of an API server"):
+        Access(url)
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("{", "cannot be used"),
@@ -47,6 +65,8 @@ def test_token_inline_and_in_a_rotated_file(tmp_path: Path) -> None:
         ("{}", "incomplete or no kubeconfig: KeyError\\('current-context'\\)"),
         ("{current-context: a, contexts: [], clusters: [], users: []}", "a in contexts"),
         ("{current-context: a, contexts: [{name: a, context: {cluster: c}}], clusters: 3}", "incomplete"),
+        ("current-context: 2001-13-01", "cannot be used: month must be in"),
+        ("[" * 2000, "cannot be used: maximum recursion depth"),
     ],
 )
 def test_a_bad_kubeconfig_is_refused_with_its_path(tmp_path: Path, text: str, complaint: str) -> None:
@@ -63,7 +83,9 @@ def test_a_bad_kubeconfig_is_refused_with_its_path(tmp_path: Path, text: str, co
         ({"certificate-authority": "absent.crt"}, {}, "absent.crt"),
         ({"certificate-authority-data": "!"}, {}, "cannot be used"),
         ({"certificate-authority-data": base64.b64encode(b"junk").decode()}, {}, "cannot be used"),
+        ({"certificate-authority": "\0"}, {}, "cannot be used"),
         ({}, {"exec": {"command": "login"}}, "credentials from a program"),
+        ({}, {"token": "one\ntwo"}, "the kubeconfig's token is not a token"),
     ],
 )
 def test_bad_credentials_are_refused(

@@ -1,7 +1,6 @@
 """How to reach an API server and who we are there: from inside a pod, or by a kubeconfig file."""
 
 import base64
-import binascii
 import os
 import ssl
 import tempfile
@@ -9,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import AccessError
 
@@ -18,12 +18,16 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An API server's address with what proves its identity and ours."""
+    """An API server's address with what proves its identity and ours. Raises AccessError where `url` is none."""
 
     url: str
     tls: ssl.SSLContext | None = None
     token: Callable[[], str | None] = lambda: None
     """Asked before each request, since tokens are rotated."""
+
+    def __post_init__(self) -> None:
+        if not _is_url(self.url):
+            raise AccessError(f"{self.url!r} is not the URL of an API server, such as https://10.0.0.1:6443")
 
 
 def from_cluster(service_account: Path = SERVICE_ACCOUNT, environment: Mapping[str, str] = os.environ) -> Access:
@@ -54,7 +58,7 @@ def from_kubeconfig(path: Path) -> Access:
         url = str(cluster["server"]).rstrip("/")
         tls = _tls(cluster, user, path.parent) if url.startswith("https://") else None
         return Access(url, tls, _token(user, path.parent))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, binascii.Error, ssl.SSLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise AccessError(f"kubeconfig {path} cannot be used: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise AccessError(f"kubeconfig {path} is incomplete or no kubeconfig: {error!r}") from error
@@ -95,16 +99,33 @@ def _content(entry: Mapping[str, Any], field: str, folder: Path) -> bytes | None
 def _token(user: Mapping[str, Any], folder: Path) -> Callable[[], str | None]:
     if "exec" in user or "auth-provider" in user:
         raise AccessError("the kubeconfig gets its credentials from a program: use one with a token or certificate")
-    if token := user.get("token"):
-        return lambda: str(token)
+    if given := user.get("token"):
+        token = _checked(str(given), "the kubeconfig's token")
+        return lambda: token
     return _token_file(folder / user["tokenFile"]) if user.get("tokenFile") else lambda: None
 
 
 def _token_file(path: Path) -> Callable[[], str]:
     def read() -> str:
         try:
-            return path.read_text().strip()
-        except OSError as error:
+            token = path.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
             raise AccessError(f"the token file {path} cannot be read: {error}") from error
+        return _checked(token, f"the token file {path}")
 
     return read
+
+
+def _checked(token: str, source: str) -> str:
+    """A token that can be sent as a header."""
+    if not (token.isascii() and token.isprintable()):
+        raise AccessError(f"{source} is not a token: it has characters that none can have")
+    return token
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
