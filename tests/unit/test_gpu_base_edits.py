@@ -68,6 +68,14 @@ def test_nvidias_own_limits_hook_is_left_out_and_all_else_passes_through(tmp_pat
     assert found.by_gpu["GPU-a"] == nodes("/dev/nvidia0")
 
 
+def test_hook_without_arguments_passes_through(tmp_path: Path) -> None:
+    hooks = {"hooks": [{"hookName": "createContainer", "path": "/usr/bin/true", "args": None}]}
+    own = device("GPU-a", "/dev/nvidia0")
+    own["containerEdits"] |= hooks
+    (tmp_path / "nvidia.json").write_bytes(msgspec.json.encode(spec(own)))
+    assert find(tmp_path).by_gpu["GPU-a"] == nodes("/dev/nvidia0") | hooks
+
+
 def test_gpu_without_a_device_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "nvidia.json").write_bytes(msgspec.json.encode(spec(device("GPU-b", "/dev/nvidia1"))))
     assert list(find(tmp_path).by_gpu) == ["GPU-b"]

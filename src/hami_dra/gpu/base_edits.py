@@ -95,6 +95,6 @@ def _is_of(device: CdiDevice, gpu: Gpu) -> bool:
 
 def _without_unwanted_hook(edits: Mapping[str, Any]) -> dict[str, Any]:
     """CDI takes an empty list of hooks for an error, so none is left behind."""
-    hooks = [hook for hook in edits.get("hooks", ()) if _UNWANTED_HOOK not in hook.get("args", ())]
+    hooks = [hook for hook in edits.get("hooks", ()) if _UNWANTED_HOOK not in (hook.get("args") or ())]
     rest = {field: value for field, value in edits.items() if field != "hooks"}
     return rest | {"hooks": hooks} if hooks else rest
