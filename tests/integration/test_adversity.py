@@ -191,6 +191,25 @@ async def test_something_else_where_a_file_or_folder_of_a_claim_should_be(node: 
         await node.unprepare(claim)
 
 
+async def test_something_else_where_the_folder_of_all_shares_should_be(node: OrdinaryNode) -> None:
+    claim = await node.claim("claim", share("gpu", 0))
+    node.shares_dir.parent.mkdir(exist_ok=True)
+    node.shares_dir.write_text("in the way")
+    node.api.device_taints = False  # then it matters which devices are in use
+    gpu = node.machine.gpus[1].uuid
+    node.machine.fault(gpu, "lost=1")
+    try:
+        reason = f"Not a directory: '{node.shares_dir}'"
+        await until(lambda: f"claims are told later how their GPUs are: [Errno 20] {reason}" in node.said, "the reason")
+        await until(lambda: node.said.count("published 2 GPUs") == 2, "the GPU is not withdrawn")
+        assert reason in await node.get("/metrics", status=503)
+        assert str(node.shares_dir) in await node.refused(claim)
+        node.shares_dir.unlink()
+        await node.prepared(claim)
+    finally:
+        node.machine.fault(gpu, "lost=0")
+
+
 async def test_api_server_that_takes_requests_and_never_answers(node: OrdinaryNode) -> None:
     claim, other = await node.claim("claim", share("gpu", 0)), await node.claim("other", share("gpu", 1))
     await node.prepared(other)

@@ -120,7 +120,10 @@ class Agent:
         self._publication.offer(devices(self._watch.node.gpus.values(), self._options.tenants, taints))
 
     def _is_in_use(self, device: Device) -> bool:
-        return any(share.device == device.name for share in self._files.folders.shares())
+        try:
+            return any(share.device == device.name for share in self._files.folders.shares())
+        except OSError:
+            return True  # as far as can be told
 
     def _endpoint(self) -> AbstractAsyncContextManager[None]:
         collectors = (

@@ -22,8 +22,11 @@ async def serve_endpoint(
         registry.register(collector)
 
     async def metrics(_: web.Request) -> web.Response:
-        # Reading the shares' files must not hold up the kubelet's calls.
-        body = await asyncio.to_thread(generate_latest, registry)
+        try:
+            # Reading the shares' files must not hold up the kubelet's calls.
+            body = await asyncio.to_thread(generate_latest, registry)
+        except OSError as error:
+            return web.Response(text=f"{error}\n", status=503)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:

@@ -45,7 +45,6 @@ class HealthNews:
         self._ailment = ailment
         self._told: dict[_Key, str] = {}
         self._news = asyncio.Event()
-        self._is_late = False
 
     def prepared(self, claim: ResourceClaim, shares: Sequence[Share]) -> None:
         """Have a claim, as it was just read, say what its shares are and how their GPUs; nothing waits for it."""
@@ -59,14 +58,28 @@ class HealthNews:
 
     async def run(self) -> Never:
         """Tell until cancelled. What cannot be told now is tried again."""
+        problem = ""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_RETRY_SECONDS if self._is_late else None):
+                async with asyncio.timeout(_RETRY_SECONDS if problem else None):
                     await self._news.wait()
             self._news.clear()
-            self._is_late = False
+            before, problem = problem, await self._tell_all()
+            if problem not in ("", before):
+                _log.warning("claims are told later how their GPUs are: %s", problem)
+
+    async def _tell_all(self) -> str:
+        """Tell whoever does not know yet; return why somebody could not be told, or nothing."""
+        problem = ""
+        try:
             for shares in self._of_claims_with_news():
-                await self._ask(shares)
+                try:
+                    await self._ask(shares)
+                except KubeError as error:
+                    problem = str(error)
+        except OSError as error:
+            problem = str(error)
+        return problem
 
     def _of_claims_with_news(self) -> list[list[Share]]:
         shares = sorted(self._folders.shares(), key=_claim)
@@ -81,17 +94,12 @@ class HealthNews:
         return ailment is not None and ailment != self._told.get(key, "")
 
     async def _ask(self, shares: Sequence[Share]) -> None:
-        """Read the claim of shares, and tell it."""
+        """Read the claim of shares, and tell it. Raises KubeError."""
         share = shares[0]
         try:
             claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
         except NotFound:
             return  # its files go with the next sweep
-        except KubeError as error:
-            if not self._is_late:
-                _log.warning("claims are told later how their GPUs are: %s", error)
-            self._is_late = True
-            return
         if claim.metadata.uid == share.claim_uid:
             self.prepared(claim, shares)
 

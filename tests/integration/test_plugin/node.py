@@ -210,10 +210,10 @@ class Node:
         found = (Path(parent, name) for parent, folders, names in tree for name in (*folders, *names))
         return sorted(path for path in found if claim.uid in str(path))
 
-    async def get(self, path: str) -> str:
-        """What the plugin's HTTP endpoint answers."""
+    async def get(self, path: str, *, status: int = 200) -> str:
+        """What the plugin's HTTP endpoint answers, with such a status."""
         async with aiohttp.ClientSession() as session, session.get(f"http://{self._metrics_address}{path}") as response:
-            assert response.status == 200
+            assert response.status == status
             return await response.text()
 
 
