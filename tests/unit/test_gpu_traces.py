@@ -56,5 +56,13 @@ def test_what_is_no_gpus_is_no_change(root: Path) -> None:
     assert of(root) == before
 
 
+def test_what_cannot_be_read_leaves_none(root: Path) -> None:
+    """As what goes between a look and the reading, when a driver is unloaded."""
+    (root / "proc/version").unlink()
+    without = of(root)
+    (root / "proc/version").mkdir()
+    assert of(root) == without
+
+
 def test_machine_without_driver_leaves_none(tmp_path: Path) -> None:
     assert traces(tmp_path, [tmp_path / "nothing"], kernel=tmp_path / "proc") == frozenset()

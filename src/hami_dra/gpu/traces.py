@@ -1,6 +1,7 @@
 """Tells cheaply whether GPUs or their driver may have changed, so that NVML, which wakes GPUs, is asked only then."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hami_dra.nvml.driver import find_library
@@ -22,15 +23,16 @@ def traces(driver_root: Path, specs: Iterable[Path], kernel: Path = _KERNEL) -> 
 def _of_gpus(driver_root: Path, kernel: Path) -> Iterator[Trace]:
     nodes = driver_root / "dev"
     for folder, pattern in ((nodes, "nvidia*"), (nodes / "nvidia-caps", "*"), (kernel / "gpus", "*")):
-        for path in folder.glob(pattern):
-            yield str(path), ""
+        with suppress(OSError):  # folders may go while they are read: a driver is being unloaded
+            for path in folder.glob(pattern):
+                yield str(path), ""
 
 
 def _of_driver(driver_root: Path, kernel: Path) -> Iterator[Trace]:
     if library := find_library(driver_root):
         yield from _of_files([library.resolve()])
     version = kernel / "version"
-    if version.exists():
+    with suppress(OSError):
         yield str(version), version.read_text()
 
 
