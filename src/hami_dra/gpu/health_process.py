@@ -32,11 +32,14 @@ async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...],
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     line = await process.stdout.readline()
+                readings = msgspec.json.decode(line, type=tuple[Reading, ...]) if line else None
             except TimeoutError:
                 raise HealthUnknownError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
-            if not line:
+            except ValueError as error:  # the driver's library may print, too
+                raise HealthUnknownError(f"the process that asks NVML is not understood: {error}") from error
+            if readings is None:
                 complaint = (await process.stderr.read()).decode(errors="replace").strip()
                 raise HealthUnknownError(complaint or "the process that asks NVML ended")
-            yield msgspec.json.decode(line, type=tuple[Reading, ...])
+            yield readings
     finally:
         await end_process(process)

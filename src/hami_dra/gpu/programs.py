@@ -44,7 +44,7 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Leave no process behind, but wait for none that a driver holds in the kernel."""
+    """Leave no process and no pipe behind, but wait for none that a driver holds in the kernel."""
     assert process.stdout
     if process.stdout.at_eof():  # it ends by itself: a kill at that moment would take its exit status from asyncio
         await _ended(process)
@@ -55,4 +55,4 @@ async def end_process(process: asyncio.subprocess.Process) -> None:
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+        await asyncio.wait_for(process.communicate(), _GRACE_SECONDS)

@@ -16,7 +16,8 @@ from .objects import Objects
 Watched = TypeVar("Watched")
 
 _PAUSE = 1.0
-"""Seconds after a watch that told nothing or was too late: a server that stops or is overloaded may end each at once."""
+"""Seconds after a watch that told nothing or came too late: a server that stops, or has too much to do, ends each at
+once."""
 
 
 @dataclass(frozen=True, slots=True)
