@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Never
 
 from hami_dra.kube import (
+    AccessError,
     ApiUnavailable,
     Conflict,
     Invalid,
@@ -84,16 +85,29 @@ class StatusReports:
         for uid, wanted in list(self._wanted.items()):
             try:
                 await self._write(wanted)
+            except (ApiUnavailable, AccessError) as error:
+                self._put_off(uid, error)
+                return  # the others could not be written either
             except KubeError as error:
-                if str(error) != self._problems.get(uid):
-                    _log.warning("status.devices is tried again later: %s", error)
-                self._problems[uid] = str(error)
-                if isinstance(error, ApiUnavailable):
-                    return  # it would not answer for the others either
+                if wanted.status.devices:
+                    self._put_off(uid, error)
+                    continue
+                # It goes with the claim anyway, and tried again for ever it would be one more with each claim.
+                _log.warning("status.devices stays as it is: %s", error)
+                self._forget(uid, wanted)
             else:
-                self._problems.pop(uid, None)
-                if self._wanted.get(uid) is wanted:  # and nothing else since
-                    del self._wanted[uid]
+                self._forget(uid, wanted)
+
+    def _put_off(self, uid: str, error: KubeError) -> None:
+        if str(error) != self._problems.get(uid):
+            _log.warning("status.devices is tried again later: %s", error)
+        self._problems[uid] = str(error)
+
+    def _forget(self, uid: str, wanted: ResourceClaim) -> None:
+        """No longer want this of a claim, unless something else is wanted since."""
+        self._problems.pop(uid, None)
+        if self._wanted.get(uid) is wanted:
+            del self._wanted[uid]
 
     async def _write(self, wanted: ResourceClaim) -> None:
         """Write one claim's status, unless the claim is no longer the one that it is for."""

@@ -1,10 +1,15 @@
 """What a claim's status says of its shares."""
 
-from typing import Any
+import asyncio
+from typing import Any, ClassVar
 
+from hami_dra.kube import KubeClient, ResourceClaim
 from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
 from hami_dra.local.apiserver.permission import Permission
+from hami_dra.plugin.share_memory import ShareMemory
+from hami_dra.plugin.status_reports import StatusReports
 from tests.integration.test_plugin.node import DRIVER, GIB, NAME, Node, share, until, whole
 
 WRITE = Permission("patch", "resource.k8s.io", "resourceclaims/status")
@@ -131,3 +136,26 @@ async def test_shares_are_told_in_the_order_of_the_allocation_whoever_reads_them
     await node.start()
     await until(lambda: devices(node, claim) != [], "status of the claim, from the sweep")
     assert [each["shareID"] for each in devices(node, claim)] == [result.share_id for result in results]
+
+
+class Watched(KubeClient):
+    """A client that remembers of which claims it was to write the status."""
+
+    written: ClassVar[list[str]] = []
+
+    async def apply_claim_status(self, claim: ResourceClaim, field_manager: str) -> ResourceClaim:
+        self.written.append(claim.metadata.name)
+        return await super().apply_claim_status(claim, field_manager)
+
+
+async def test_what_may_not_be_taken_back_of_unprepared_claims_is_let_go() -> None:
+    async with ApiServer() as api, Watched.from_url(api.url) as kube:
+        api.refused = {WRITE}
+        reports = StatusReports(kube, NAME, lambda share: ShareMemory(share, share.memory), lambda _: "")
+        running = asyncio.create_task(reports.run())
+        for name in ("one", "two", "three"):
+            reports.unprepared(ClaimRef("team", name, f"uid-of-{name}"))
+            await until(lambda: name in kube.written, "an attempt")  # noqa: B023 - called before the next name
+        assert kube.written == ["one", "two", "three"]
+        running.cancel()
+        await asyncio.wait([running])
