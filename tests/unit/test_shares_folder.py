@@ -34,6 +34,11 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_ino) for path in folder.iterdir() if path.is_file()}
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """The permissions of a folder and what lies in it."""
+    return {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
+
+
 def test_folder_says_what_the_share_is(folders: ShareFolders) -> None:
     folders.ensure(SHARE)
     folder = folders.path(SHARE)
@@ -51,8 +56,10 @@ def test_tenants_of_any_user_read_all_and_write_the_region_alone(folders: ShareF
     finally:
         os.umask(before)
     folder = folders.path(SHARE)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
-    assert modes == {folder.name: 0o755, "containers": 0o755, "limits": 0o644, "region": 0o666, "share.json": 0o644}
+    of_share = {"containers": 0o755, "limits": 0o644, "region": 0o666, "share.json": 0o644}
+    assert modes(folder) == {folder.name: 0o755} | of_share
+    assert modes(folders.root.parent / "turns/1") == {"1": 0o755, "turn": 0o644, "next": 0o644, "urgent": 0o644}
+    assert modes(folders.root)["shares"] == 0o755  # which monitors have as a whole
 
 
 def test_doing_it_twice_is_doing_it_once(folders: ShareFolders) -> None:

@@ -15,6 +15,13 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is missing, into which everybody may look, whatever this process's umask."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put `content` at `path`, whatever lay there; those who have the old file open or mapped keep it."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

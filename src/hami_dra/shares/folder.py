@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from . import region
-from .files import names_in, remove_tree, remove_unfinished, replace_file
+from .files import make_folder, names_in, remove_tree, remove_unfinished, replace_file
 from .limits import Limits, LimitsError
 from .notes import CONTAINERS_DIR
 from .share import Share
@@ -87,12 +87,12 @@ class ShareFolders:
         _replace_limits(self.path(share), replace(Limits.of(share), memory=min(memory, share.memory)).render())
 
     def _make(self, share: Share, metadata: Metadata | None) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_folder(self.root)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{share.name}.", dir=self.root))
         try:
             unfinished.chmod(0o755)
             if share.access == "limited":
-                _make_containers_dir(unfinished)
+                make_folder(unfinished / CONTAINERS_DIR)
             for name, content, mode in _contents(share, metadata):
                 (unfinished / name).write_bytes(content)
                 (unfinished / name).chmod(mode)
@@ -108,7 +108,7 @@ class ShareFolders:
             _renew(folder / METADATA_FILE, metadata)
         is_different = _differs(folder / SHARE_FILE, _identity(share))
         if share.access == "limited":
-            _make_containers_dir(folder)
+            make_folder(folder / CONTAINERS_DIR)
             _mend_region(folder / REGION_FILE)
             limits = _resized_limits(share, folder)
             if is_different or _differs(folder / LIMITS_FILE, limits):
@@ -161,14 +161,6 @@ def _resized_limits(share: Share, folder: Path) -> bytes:
 def _replace_limits(folder: Path, limits: bytes) -> None:
     replace_file(folder / LIMITS_FILE, limits)
     region.raise_generation(folder / REGION_FILE)
-
-
-def _make_containers_dir(folder: Path) -> None:
-    """Where the hook notes the containers; a folder that was made before there were any gets it too."""
-    containers = folder / CONTAINERS_DIR
-    if not containers.is_dir():
-        containers.mkdir()
-        containers.chmod(0o755)
 
 
 def _identity(share: Share) -> bytes:

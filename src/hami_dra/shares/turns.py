@@ -6,6 +6,7 @@ lock. Who may open one can hold it, so each container has only those of its GPUs
 
 from pathlib import Path
 
+from .files import make_folder
 from .names import TURNS_FOLDER
 
 _NAMES = ("turn", "next", "urgent")
@@ -19,7 +20,8 @@ def turns_name(gpu_uuid: str) -> str:
 def ensure_turns(shares: Path, gpu_uuid: str) -> None:
     """Make a GPU's files, beside the folder of all shares, where they are missing. Raises OSError."""
     folder = shares.parent / TURNS_FOLDER / turns_name(gpu_uuid)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in _NAMES:
         if not (folder / name).exists():
-            (folder / name).touch(mode=0o644)
+            (folder / name).touch()
+            (folder / name).chmod(0o644)  # whatever this process's umask
