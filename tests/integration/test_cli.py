@@ -1,9 +1,13 @@
 """What people type, typed."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 SHARE_OF_EACH_GPU = """\
   0, Tesla T4, 4096 MiB, 0 MiB
@@ -11,9 +15,11 @@ SHARE_OF_EACH_GPU = """\
 """
 
 
+PROGRAM = Path(sys.executable).with_name("hami-dra")
+
+
 def hami_dra(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("hami-dra"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
 
 
 def test_the_demo_tells_its_story() -> None:
@@ -31,6 +37,19 @@ def test_the_demo_tells_its_story() -> None:
     assert story.stdout.endswith("share folders and CDI files left: none\n")
 
 
+def test_the_demo_ends_at_ctrl_c_without_a_word() -> None:
+    demo = subprocess.Popen(
+        [PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert demo.stdout
+    for line in demo.stdout:
+        if line in SHARE_OF_EACH_GPU:
+            break
+    os.killpg(demo.pid, signal.SIGINT)
+    _, complaints = demo.communicate(timeout=60)
+    assert (demo.returncode, complaints) == (130, "")
+
+
 def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path) -> None:
     config = tmp_path / "lab.toml"
     config.write_text('[[gpu]]\nmodel = "Tesla T4"\ncount = 2\n')
@@ -42,10 +61,37 @@ def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path) -> None:
     assert [line.split(" (")[0] for line in shown.splitlines()] == ["GPU 0: Tesla T4", "GPU 1: Tesla T4"]
 
 
-def test_sim_says_what_is_wrong(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b'[[gpu]]\nmodel = "Tesla T5"\n', "there is no model 'Tesla T5'; there are: Tesla T4"),
+        (b"[[gpu]]\ncount = -1\n", "Expected `int` >= 0 - at `$.gpu[0].count`"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff"),
+        (b"[[gpu", "Expected ']]' at the end of an array declaration"),
+    ],
+)
+def test_sim_says_what_is_wrong(tmp_path: Path, text: bytes, complaint: str) -> None:
     config = tmp_path / "lab.toml"
-    config.write_text('[[gpu]]\nmodel = "Tesla T5"\n')
+    config.write_bytes(text)
     done = hami_dra("sim", tmp_path / "root", "--config", config)
     assert done.returncode == 1
-    assert "there is no model 'Tesla T5'; there are: Tesla T4" in done.stderr
+    assert done.stderr.startswith(f"hami-dra sim: {config}: {complaint}")
+    assert done.stderr.count("\n") == 1
     assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["demo"], ["sim", "root", "--config", "lab.toml"], ["--help"]], ids=lambda it: it[0]
+)
+def test_a_full_disk_below_standard_output_is_said_in_a_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "lab.toml").write_text("[[gpu]]\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "hami-dra: [Errno 28] No space left on device\n")
+
+
+def test_a_folder_that_cannot_be_read_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "shares").touch()
+    done = hami_dra("resize", "claim/request", "--memory", "1Gi", "--state-dir", tmp_path)
+    assert done.returncode == 1
+    assert re.fullmatch("hami-dra.*: (needs root: .*|.*Not a directory: .*)\n", done.stderr)

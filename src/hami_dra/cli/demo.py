@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,13 +195,14 @@ async def _probe(environment: dict[str, str]) -> AsyncIterator[list[dict[str, An
         env=environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        process_group=0,  # Ctrl-C ends the demo, which ends this, and not both at once
     )
-    assert process.stdin
     assert process.stdout
     try:
         if not (report := await process.stdout.readline()):
             raise DemoError("the process could not use its GPUs")
         yield json.loads(report)
     finally:
-        process.stdin.close()
-        await process.wait()
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()

@@ -1,7 +1,9 @@
 """`hami-dra`: what people type."""
 
 import asyncio
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -20,6 +22,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Share NVIDIA
 @app.callback()
 def _commands() -> None:
     """Keep `hami-dra NAME` even where there is but one command."""
+
+
+def main() -> None:
+    """Do what was typed. What the machine refuses, whatever was done for it, is said in a line."""
+    try:
+        app()
+    except OSError as error:
+        sys.exit(f"hami-dra: {error}")
 
 
 @app.command()
@@ -68,4 +78,4 @@ def sim(
     typer.echo(f"CDI spec     {spec}")
     for gpu in machine.gpus:
         typer.echo(f"GPU          {gpu.uuid}  {gpu.model.name}, {gpu.memory_bytes // 2**20} MiB")
-    typer.echo(f"try it       LD_LIBRARY_PATH={machine.library_dir} {machine.smi}")
+    typer.echo(f"try it       LD_LIBRARY_PATH={quote(str(machine.library_dir))} {quote(str(machine.smi))}")

@@ -18,6 +18,7 @@ mig = ["1g.2gb", "2g.4gb"]  # in MIG mode, divided like this
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -41,7 +42,7 @@ class MachineConfig:
 
 class _GpuTable(msgspec.Struct, forbid_unknown_fields=True):
     model: str = DEFAULT_MODEL.name
-    count: int = 1
+    count: Annotated[int, msgspec.Meta(ge=0)] = 1
     memory: str | None = None
     mig: list[str] | None = None
 
@@ -62,7 +63,7 @@ def read_config(path: Path) -> MachineConfig:
     try:
         described = msgspec.toml.decode(path.read_bytes(), type=_File)
         return _config(described, seed=path.stem)
-    except (OSError, msgspec.DecodeError, ConfigError) as error:
+    except (OSError, ValueError, ConfigError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
