@@ -191,11 +191,13 @@ async def test_something_else_where_a_file_or_folder_of_a_claim_should_be(node: 
         await node.unprepare(claim)
 
 
-async def test_something_else_where_the_folder_of_all_shares_should_be(node: OrdinaryNode) -> None:
-    claim = await node.claim("claim", share("gpu", 0))
-    node.shares_dir.parent.mkdir(exist_ok=True)
+async def test_something_else_where_the_folder_of_all_shares_should_be(idle_node: OrdinaryNode) -> None:
+    node = idle_node
+    node.state_dir.mkdir()
     node.shares_dir.write_text("in the way")
     node.api.device_taints = False  # then it matters which devices are in use
+    await node.start()
+    claim = await node.claim("claim", share("gpu", 0))
     gpu = node.machine.gpus[1].uuid
     node.machine.fault(gpu, "lost=1")
     try:

@@ -110,7 +110,7 @@ class Agent:
         await self._sweeper.run()
 
     def _follow(self, node: GpuNode) -> None:
-        self._health.follow(node, {share.gpu_uuid for share in self._files.folders.shares()})
+        self._health.follow(node, self._gpus_in_use())
         self._guard.follow(node)
         self._offer()
 
@@ -119,11 +119,17 @@ class Agent:
         taints = {uuid: taints_of(findings) for uuid, findings in self._health.findings.items()}
         self._publication.offer(devices(self._watch.node.gpus.values(), self._options.tenants, taints))
 
+    def _gpus_in_use(self) -> set[str]:
+        try:
+            return {share.gpu_uuid for share in self._files.folders.shares()}
+        except OSError:
+            return set()  # as far as can be told; the sweep says why
+
     def _is_in_use(self, device: Device) -> bool:
         try:
             return any(share.device == device.name for share in self._files.folders.shares())
         except OSError:
-            return True  # as far as can be told
+            return True  # perhaps
 
     def _endpoint(self) -> AbstractAsyncContextManager[None]:
         collectors = (

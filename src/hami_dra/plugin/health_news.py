@@ -94,14 +94,15 @@ class HealthNews:
         return ailment is not None and ailment != self._told.get(key, "")
 
     async def _ask(self, shares: Sequence[Share]) -> None:
-        """Read the claim of shares, and tell it. Raises KubeError."""
+        """Read the claim of shares, and tell it, unless it was unprepared meanwhile. Raises KubeError."""
         share = shares[0]
         try:
             claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
         except NotFound:
             return  # its files go with the next sweep
-        if claim.metadata.uid == share.claim_uid:
-            self.prepared(claim, shares)
+        present = [each for each in shares if self._folders.path(each).is_dir()]
+        if claim.metadata.uid == share.claim_uid and present:
+            self.prepared(claim, present)
 
     def _tell(self, key: _Key, claim: ResourceClaim, share: Share) -> None:
         """Tell of a GPU that is otherwise than was told; of one that was well in between, though it is as before."""

@@ -70,7 +70,10 @@ class MemoryNews:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._tell()
+            try:
+                await self._tell()
+            except OSError as error:
+                self._complain(f"nothing can be told of shares now: {error}")
 
     async def _tell(self) -> None:
         repaired, self._repaired = self._repaired, []
@@ -89,9 +92,9 @@ class MemoryNews:
         if name not in self._memory:
             del self._untold[name]
         elif claim := await self._claim(share):
+            of_claim = [each for each in self._folders.shares() if each.claim_uid == share.claim_uid]
             memory = self._memory.get(name)
             self._untold.pop(name, None)
-            of_claim = [each for each in self._folders.shares() if each.claim_uid == share.claim_uid]
             self._reports.prepared(claim, of_claim)
             if memory and not memory.is_held:
                 reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
@@ -108,11 +111,15 @@ class MemoryNews:
         try:
             claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
         except KubeError as error:
-            if str(error) != self._problem:  # it is tried again every few seconds
-                _log.warning("nothing can be told of share %s now: %s", share.name, error)
-            self._problem = str(error)
+            self._complain(f"nothing can be told of share {share.name} now: {error}")
             return None
         return claim if claim.metadata.uid == share.claim_uid else None
+
+    def _complain(self, problem: str) -> None:
+        """Say once what goes wrong: it is tried again every few seconds."""
+        if problem != self._problem:
+            _log.warning("%s", problem)
+        self._problem = problem
 
 
 def _ref(share: Share) -> ClaimRef:

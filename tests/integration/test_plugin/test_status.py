@@ -1,15 +1,21 @@
 """What a claim's status says of its shares."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from hami_dra.gpu import Gpu
 from hami_dra.kube import KubeClient, ResourceClaim
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
 from hami_dra.local.apiserver.permission import Permission
+from hami_dra.plugin.claims import shares_of
+from hami_dra.plugin.events import ClaimEvents
+from hami_dra.plugin.health_news import HealthNews
 from hami_dra.plugin.share_memory import ShareMemory
 from hami_dra.plugin.status_reports import StatusReports
+from hami_dra.shares import ShareFolders
 from tests.integration.test_plugin.node import DRIVER, GIB, NAME, Node, share, until, whole
 
 WRITE = Permission("patch", "resource.k8s.io", "resourceclaims/status")
@@ -159,3 +165,40 @@ async def test_what_may_not_be_taken_back_of_unprepared_claims_is_let_go() -> No
         assert kube.written == ["one", "two", "three"]
         running.cancel()
         await asyncio.wait([running])
+
+
+class Overtaken(KubeClient):
+    """A client during whose answer the claim that it reads is unprepared."""
+
+    unprepare: Callable[[], None]
+
+    async def get_claim(self, namespace: str, name: str) -> ResourceClaim:
+        found = await super().get_claim(namespace, name)
+        self.unprepare()
+        return found
+
+
+async def test_claim_that_is_unprepared_while_its_gpu_falls_ill_says_nothing(idle_node: Node) -> None:
+    node = idle_node
+    claim = await node.claim("single", share("gpu", 0))
+    folders = ShareFolders(node.shares_dir)
+    found = await node.kube.get_claim("team", "single")
+    gpu = Gpu("GPU-0", 0, 16 * GIB)
+    (given,) = shares_of(found, claim, NAME, {"hami-gpu-0": gpu})
+    folders.ensure(given)
+    async with Overtaken.from_url(node.api.url) as kube:
+        reports = StatusReports(kube, NAME, lambda share: ShareMemory(share, share.memory), lambda _: "lost")
+        news = HealthNews(kube, folders, reports, ClaimEvents(kube, NAME), lambda _: "lost")
+
+        def unprepare() -> None:
+            folders.remove_claim(claim.uid)
+            reports.unprepared(claim)
+
+        kube.unprepare = unprepare
+        jobs = [asyncio.create_task(job) for job in (reports.run(), news.run())]
+        news.look()
+        await until(lambda: WRITE in node.api.asked, "what was last to be said of the claim")
+        assert devices(node, claim) == []
+        for job in jobs:
+            job.cancel()
+        await asyncio.wait(jobs)
