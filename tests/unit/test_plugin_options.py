@@ -12,7 +12,7 @@ def test_defaults_are_a_real_nodes_folders() -> None:
     assert options.cdi_dir == Path("/var/run/cdi")
     assert options.shares_dir == Path("/run/hami-dra/shares")
     assert options.plugin_dir == Path("/var/lib/kubelet/plugins/hami-core-gpu.project-hami.io")
-    assert options.metrics_address == ("0.0.0.0", 9400)
+    assert options.metrics_address == ("", 9400)
     assert options.log_level == logging.INFO
     assert options.tenants is None
 
@@ -44,6 +44,7 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
         (["--node-name", "n", "--on-overuse", "kill"], "'kill' is none of report, evict"),
         (["--node-name", "n", "--api-server", "http://a", "--kubeconfig", "/k"], "exclude each other"),
         (["--node-name", "n", "--api-server", "10.0.0.1:6443"], "'10.0.0.1:6443' is not http://… or https://…"),
+        (["--node-name", "n", "--cdi-dir", ""], "argument --cdi-dir: the path is empty"),
         (["--node", "n"], "unrecognized arguments: --node n"),
     ],
 )
@@ -54,6 +55,12 @@ def test_bad_command_line_exits_with_the_reason(
         parse_options(arguments, {})
     assert stop.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_empty_variable_is_none() -> None:
+    """It would be the present folder: in a pod, the container's root."""
+    options = parse_options(["--node-name", "n"], {"HAMI_DRA_CDI_DIR": "", "HAMI_DRA_KUBECONFIG": ""})
+    assert (options.cdi_dir, options.kubeconfig) == (Path("/var/run/cdi"), None)
 
 
 def test_bad_variable_is_refused_like_a_bad_flag(capsys: pytest.CaptureFixture[str]) -> None:

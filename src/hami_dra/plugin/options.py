@@ -63,7 +63,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     flag("registry-dir", _absolute, "/var/lib/kubelet/plugins_registry", "folder that the kubelet looks for drivers in")
     flag("pod-uid", str, environment.get("POD_UID"), "UID of this pod, for updates without a gap; POD_UID says it too")
     flag("tenants", _count, None, "how many shares of a GPU there may be at a time (default: any number)")
-    flag("metrics-address", _address, "0.0.0.0:9400", "where /metrics and /healthz are served")
+    flag("metrics-address", _address, ":9400", "where /metrics and /healthz are served; every address without a host")
     flag("memory-enforcement", _one_of(WANTED), "auto", "who holds memory limits: auto is the driver where it can")
     flag("on-overuse", _one_of(_OVERUSE), "report", "whether to evict pods that use more memory than they were granted")
     flag("log-level", _level, "info", f"one of {', '.join(_LEVELS)}")
@@ -87,7 +87,7 @@ class _Parser:
         )
 
     def flag(self, name: str, kind: Callable[[str], object], default: str | None, help_: str) -> None:
-        given = self._environment.get("HAMI_DRA_" + name.upper().replace("-", "_"), default)
+        given = self._environment.get("HAMI_DRA_" + name.upper().replace("-", "_")) or default
         shown = help_ if default is None or "default" in help_ else f"{help_} (default: {default})"
         self._parser.add_argument(
             f"--{name}", type=kind, default=given, help=shown, metavar=name.split("-")[-1].upper()
@@ -104,6 +104,8 @@ class _Parser:
 
 
 def _absolute(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
     return Path(text).absolute()
 
 
