@@ -10,6 +10,7 @@ from hami_dra.kube import Device, KubeClient
 from hami_dra.kubeletplugin import ClaimLocks, KubeletPlugin
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, ShareFolders, SpecFiles
 
+from .do_until import do_until
 from .endpoint import serve_endpoint
 from .events import ClaimEvents
 from .eviction import Evictor
@@ -78,15 +79,20 @@ class Agent:
         async with self._endpoint(), asyncio.TaskGroup() as tasks:
             # Endpoint and health come first: GPUs that wake, or never answer, take longer than the kubelet waits for a
             # sign of life, and what ails them is known the sooner.
-            jobs = [tasks.create_task(self._health.run(self._offer, self._watch))]
-            await self._watch.look()
-            self._succession.join()
-            async with self._plugin:
-                _log.info("ready for the kubelet with %d GPUs", len(self._watch.node.gpus))
-                jobs += [tasks.create_task(job) for job in self._jobs()]
-                await stop.wait()
-                for job in jobs:
-                    job.cancel()
+            watching = tasks.create_task(self._health.run(self._offer, self._watch))
+            await do_until(stop, self._watch.look())
+            if not stop.is_set():
+                await self._serve(stop, tasks)
+            watching.cancel()
+
+    async def _serve(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
+        self._succession.join()
+        async with self._plugin:
+            _log.info("ready for the kubelet with %d GPUs", len(self._watch.node.gpus))
+            jobs = [tasks.create_task(job) for job in self._jobs()]
+            await stop.wait()
+            for job in jobs:
+                job.cancel()
 
     def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on beside the kubelet's calls, until cancelled."""

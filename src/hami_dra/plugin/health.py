@@ -11,6 +11,7 @@ from pathlib import Path
 from hami_dra.gpu import Diagnosis, Finding, Gpu, HealthUnknownError, Reading, watch_health
 from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
 
+from .do_until import do_until
 from .node import GpuNode
 from .node_events import NodeEvents
 from .node_watch import NodeWatch
@@ -70,16 +71,7 @@ class GpuHealth:
         """Watch until cancelled; tell when something has changed, and `watch` what it cannot see."""
         while True:
             self._restart.clear()
-            watching = asyncio.create_task(self._watch(changed, watch))
-            restarting = asyncio.create_task(self._restart.wait())
-            try:
-                await asyncio.wait((watching, restarting), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                watching.cancel()
-                restarting.cancel()
-                await asyncio.gather(watching, restarting, return_exceptions=True)
-            if not watching.cancelled():
-                watching.result()
+            await do_until(self._restart, self._watch(changed, watch))
 
     async def _watch(self, changed: Callable[[], None], watch: NodeWatch) -> None:
         """Take in readings until NVML fails; then wait a little."""

@@ -68,6 +68,26 @@ async def test_sigterm_ends_it_cleanly_and_keeps_what_containers_use(node: Node)
     assert "Traceback" not in node.log.read_text()
 
 
+async def test_sigterm_ends_it_while_the_driver_does_not_answer(idle_node: Node) -> None:
+    node = idle_node
+    hanging = node.log.with_name("nvidia-ctk")
+    asked = hanging.with_name("asked")
+    hanging.write_text(f"#!/bin/sh\n/usr/bin/touch {asked}\nexec /usr/bin/sleep 1000\n")
+    hanging.chmod(0o755)
+    process = await asyncio.create_subprocess_exec(
+        *node.command(), f"--nvidia-ctk={hanging}", f"--nvidia-cdi-hook={hanging}", env=node.environment
+    )
+    try:
+        await until(asked.exists, "the driver is asked")
+        process.terminate()
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def test_api_server_away_fails_claims_with_the_reason_and_stops_nothing_else(node: Node) -> None:
     claim = await node.claim("single", share("gpu", 0))
     other = await node.claim("other", share("gpu", 0))
