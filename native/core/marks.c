@@ -35,7 +35,7 @@ static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, 
 }
 
 bool mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected) {
-    if (lane->count == LANE_MARKS || lane->marking)
+    if (lane->count == LANE_MARKS || lane->marking || lane->context == NULL) /* contexts were dropped meanwhile */
         return false;
     next_mark(lane)->name = name;
     next_mark(lane)->expected = expected;

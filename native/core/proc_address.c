@@ -1,8 +1,9 @@
 /*
  * cuGetProcAddress: the driver decides which function a name, version and stream mean; we only exchange it for ours.
  *
- * Which of our rows the driver's answer is, it tells us itself: asked for the row's base name with the version that
- * introduced it and the row's kind of stream, it must give the same address.
+ * Which of our rows the driver's answer is, it tells us itself: it is the function that it exports under the row's
+ * name; or, asked for the row's base name with the version that introduced it and the row's kind of stream, it gives
+ * the same address. The newest row comes first: a driver that answers all versions of a name alike means that one.
  */
 #include "core/driver.h"
 
@@ -20,10 +21,12 @@ static void *ask_driver(const struct hook *hook) {
     return result == CUDA_SUCCESS ? address : NULL;
 }
 
+static bool exports(const struct hook *hook, void *address) {
+    return address == driver_function_or_null(hook->function);
+}
+
 static bool means(const struct hook *hook, void *address) {
     static _Atomic(void *) answers[FUNCTION_COUNT];
-    if (address == driver_function_or_null(hook->function))
-        return true;
     void *answer = atomic_load_explicit(&answers[hook->function], memory_order_relaxed);
     if (answer == NULL) {
         answer = ask_driver(hook);
@@ -33,15 +36,21 @@ static bool means(const struct hook *hook, void *address) {
 }
 
 /* Names are compared as well: a linker may have given two unrelated functions of equal code one address. */
-static void exchange(const char *symbol, void **function) {
-    for (int i = 0; i < hook_count; i++) {
+static const struct hook *find(const char *symbol, void *address, bool (*is)(const struct hook *hook, void *address)) {
+    for (int i = hook_count - 1; i >= 0; i--) {
         const struct hook *hook = &hooks[i];
-        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, strlen(hook->base)) == 0 &&
-            means(hook, *function)) {
-            *function = hook->wrapper;
-            return;
-        }
+        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, strlen(hook->base)) == 0 && is(hook, address))
+            return hook;
     }
+    return NULL;
+}
+
+static void exchange(const char *symbol, void **function) {
+    const struct hook *hook = find(symbol, *function, exports);
+    if (hook == NULL)
+        hook = find(symbol, *function, means);
+    if (hook != NULL)
+        *function = hook->wrapper;
 }
 
 CUresult cuGetProcAddress(const char *symbol, void **function, int version, uint64_t flags) {

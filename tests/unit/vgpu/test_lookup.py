@@ -80,6 +80,23 @@ def test_a_function_that_the_driver_lacks_is_not_offered(container: Container) -
     assert (answers["handle"], answers["handle-absent"]) == (OURS, "-")
 
 
+def test_a_driver_may_give_the_newest_function_whichever_version_is_asked_for(container: Container) -> None:
+    """With the first one's, a program's 64-bit sizes and addresses would be cut to 32 bits."""
+    program = f"""
+import ctypes, json
+driver = ctypes.CDLL({str(container.programs / "versionless/libcuda.so.1")!r})
+def address(function):
+    return ctypes.cast(function, ctypes.c_void_p).value
+given = []
+for version in (2000, 3020, 12000):
+    found = ctypes.c_void_p()
+    assert driver.cuGetProcAddress_v2(b"cuMemAlloc", ctypes.byref(found), version, ctypes.c_uint64(1), None) == 0
+    given.append(found.value == address(driver.cuMemAlloc_v2))
+print(json.dumps(given))
+"""
+    assert container.python(program) == [True, True, True]
+
+
 @pytest.mark.parametrize("driver", [[], ["oldest/libcuda.so.1"]])
 def test_a_call_of_what_the_driver_lacks_fails_and_crashes_nothing(container: Container, driver: list[str]) -> None:
     """As in a program that was linked to a newer driver; the oldest one has nothing but cuMemAlloc_v2."""
