@@ -49,6 +49,7 @@ def main() -> int:
     report = Report(options.out, 60 * options.minutes)
     with tempfile.TemporaryDirectory(prefix="bench-gpu-") as folder:
         _run_all(report, options, Path(folder))
+    report.write()
     print(report.text)
     return 0 if report.results.get("limit_holds") else 1
 

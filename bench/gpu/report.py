@@ -38,14 +38,15 @@ class Report:
             result = results[name] = step()
         except (Exception, SystemExit) as error:  # whatever it is, the others are still worth their time
             self.failed[name] = f"{type(error).__name__}: {error}"
-        self._write()
+        self.write()
         return result
 
     def leave_out(self, name: str, why: str) -> None:
         """Say that a step was not run."""
         self.left_out[name] = why
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what is known by now."""
         if self._out:
             self._out.write_text(self.text + "\n")

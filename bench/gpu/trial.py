@@ -6,13 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.gpu.build import REPOSITORY
 from bench.gpu.limits import NO_LIMIT, LimitsError, Nvml
+from bench.gpu.report import Report
+from bench.gpu.running import PATIENCE_S, answer
 
 MIB = 2**20
 _WAYS = ("plain", "by-hand", "dlmopen", "own_loader")
@@ -60,15 +65,21 @@ class Trial:
     take: Path
     own_loader: Path
 
-    def run(self) -> dict[str, Any]:
+    def run(self, report: Report) -> None:
         """The results; `holds` is whether all do that must, `seen` is what is not known of the driver."""
-        before = self._outcome(lambda: self._limits())
-        checks: dict[str, Any] = {"hook": self._start_container()}
-        if checks["hook"]["holds"]:
-            checks |= {f"take {way}": self._take(way) for way in _WAYS}
-            checks |= {"view": self._view(), "view through libvgpu.so": self._view_through_library()}
-        seen = {"no limit": before, **self._try_what_is_not_known()}
-        return {"checks": checks, "seen": seen, "holds": all(check["holds"] for check in checks.values())}
+        checks = report.results["checks"] = {}
+        seen = report.results["seen"] = {}
+        report.run("no limit", lambda: self._outcome(self._limits), into=seen)
+        hook = report.run("hook", self._start_container, into=checks)
+        if hook and hook["holds"]:
+            for way in _WAYS:
+                report.run(f"take {way}", partial(self._take, way), into=checks)
+            report.run("view", self._view, into=checks)
+            report.run("view through libvgpu.so", self._view_through_library, into=checks)
+        report.run("with memory in use", self._try_with_memory_in_use, into=seen)
+        report.run("half a limit and a byte", lambda: self._outcome(lambda: self._set(self.limit // 2 + 1)), into=seen)
+        report.run("cleared", lambda: self._outcome(lambda: self._set(NO_LIMIT)), into=seen)
+        report.results["holds"] = not report.failed and all(check["holds"] for check in checks.values())
 
     def _start_container(self) -> dict[str, Any]:
         """Run the hook as a runtime does, for a process that waits in the cgroup."""
@@ -78,19 +89,27 @@ class Trial:
         limits = f"version 1\ngpu {uuid}\nmemory {self.limit}\ncores 100\npolicy hard\n"
         (share / "limits").write_text(limits)
         command = [str(self.hook), "--share", str(share), "--nvml", str(self.nvml.path), "--enforce", "driver"]
-        with subprocess.Popen(self.group.inside("sleep", "infinity")) as process:
-            while str(process.pid) not in (self.group.path / "cgroup.procs").read_text().split():
-                time.sleep(0.001)
-            state = json.dumps({"ociVersion": "1.2.0", "id": "wall", "status": "creating", "pid": process.pid})
-            seconds = []
+        seconds = []
+        with self._container() as pid:
+            state = json.dumps({"ociVersion": "1.2.0", "id": "wall", "status": "creating", "pid": pid})
             for _ in range(_STARTS):
                 began = time.perf_counter()
-                done = subprocess.run(command, input=state, capture_output=True, text=True)
+                done = subprocess.run(command, input=state, capture_output=True, text=True, timeout=PATIENCE_S)
                 seconds.append(time.perf_counter() - began)
-            process.kill()
         told = self._outcome(lambda: self._limits())
         holds = done.returncode == 0 and told == {"soft": 0, "hard": self.limit, "used": 0}
         return {"holds": holds, "says": done.stderr, "read_back": told, "median_ms": 1000 * median(seconds)}
+
+    @contextmanager
+    def _container(self) -> Iterator[int]:
+        """The PID of a process that waits in the cgroup."""
+        with subprocess.Popen(self.group.inside("sleep", "infinity")) as process:
+            try:
+                while str(process.pid) not in (self.group.path / "cgroup.procs").read_text().split():
+                    time.sleep(0.001)
+                yield process.pid
+            finally:
+                process.kill()
 
     def _take(self, way: str) -> dict[str, Any]:
         """Take all that there is, in one way or another, with libvgpu.so preloaded."""
@@ -114,8 +133,8 @@ class Trial:
     def _view_through_library(self) -> dict[str, Any]:
         return self._view(**self._limited())
 
-    def _try_what_is_not_known(self) -> dict[str, Any]:
-        """How the driver rounds, and what it says to a limit below what is in use."""
+    def _try_with_memory_in_use(self) -> dict[str, Any]:
+        """What the driver says of it, and to a limit below it."""
         with subprocess.Popen(
             self.group.inside(sys.executable, "-m", "bench.gpu.programs", "fill"),
             cwd=REPOSITORY,
@@ -124,14 +143,13 @@ class Trial:
             stdout=subprocess.PIPE,
             text=True,
         ) as filling:
-            assert filling.stdout is not None
-            filling.stdout.readline()
-            in_use = self._outcome(lambda: self._limits())
-            below = self._outcome(lambda: self._set(self.limit // 2))
-            filling.communicate()
-        odd = self._outcome(lambda: self._set(self.limit // 2 + 1))
-        cleared = self._outcome(lambda: self._set(NO_LIMIT))
-        return {"in use": in_use, "a limit below that": below, "half a limit and a byte": odd, "cleared": cleared}
+            try:
+                answer(filling)
+                in_use = self._outcome(self._limits)
+                below = self._outcome(lambda: self._set(self.limit // 2))
+            finally:
+                filling.kill()
+        return {"in use": in_use, "a limit below that": below}
 
     def _set(self, hard: int) -> dict[str, int]:
         self.nvml.set_limits(self.nvml.device(self.gpu), self.group.path, hard)
@@ -167,4 +185,5 @@ class Trial:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            timeout=PATIENCE_S,
         )

@@ -5,7 +5,6 @@ a C compiler and nothing else. The exit status is 0 if all holds, 1 if something
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -17,10 +16,12 @@ from typing import Any
 
 from bench.gpu import build
 from bench.gpu.limits import LimitsError, Nvml
+from bench.gpu.report import Report
 from bench.gpu.trial import MIB, Group, Trial
 
 CANNOT = 2
 _FIRST_DRIVER = 615
+_PROGRAMS = (build.hook, build.library, build.take, build.own_loader)
 
 
 def main() -> int:
@@ -32,14 +33,14 @@ def main() -> int:
         return CANNOT
     with tempfile.TemporaryDirectory(prefix="bench-wall-") as name, _cgroup(options.cgroups) as group:
         folder = Path(name)
-        programs = [make(folder) for make in (build.hook, build.library, build.take, build.own_loader)]
-        trial = Trial(Nvml(), options.gpu, options.limit_mib * MIB, group, folder, *programs)
-        report = {**_machine(options.gpu), "backend": group.backend, "limit": trial.limit, **trial.run()}
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.out:
-        options.out.write_text(text + "\n")
-    return 0 if report["holds"] else 1
+        report = Report(options.out, 60 * options.minutes)
+        report.results |= {**_machine(options.gpu), "backend": group.backend, "limit": options.limit_mib * MIB}
+        if programs := report.run("programs", lambda: [str(make(folder)) for make in _PROGRAMS]):
+            paths = map(Path, programs)
+            Trial(Nvml(), options.gpu, options.limit_mib * MIB, group, folder, *paths).run(report)
+    report.write()
+    print(report.text)
+    return 0 if report.results.get("holds") else 1
 
 
 def _missing(cgroups: Path, gpu: int) -> Iterator[str]:
@@ -86,7 +87,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gpu", type=int, default=0, help="its place in nvidia-smi's list (%(default)s)")
     parser.add_argument("--limit-mib", type=int, default=8192, help="the limit, in MiB (%(default)s)")
     parser.add_argument("--cgroups", type=Path, default=Path("/sys/fs/cgroup"), help="for the simulator")
-    parser.add_argument("--out", type=Path, help="where to write the report as well")
+    parser.add_argument("--minutes", type=float, default=5, help="after which nothing more is begun (%(default)s)")
+    parser.add_argument("--out", type=Path, help="where the report is written as well")
     return parser.parse_args()
 
 

@@ -44,7 +44,8 @@ def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
     taken = {check["taken"] for name, check in report["checks"].items() if name.startswith("take ")}
     assert taken == {1000 * MIB - CONTEXT}
     assert report["checks"]["view"]["total"] == 1000 * MIB
-    assert report["seen"]["a limit below that"] == "nvmlDeviceSetMemoryLimits_v1 answered 2"
+    assert report["failed"] == {}
+    assert report["seen"]["with memory in use"]["a limit below that"] == "nvmlDeviceSetMemoryLimits_v1 answered 2"
     assert report["seen"]["half a limit and a byte"]["hard"] == 500 * MIB + 1
 
 
