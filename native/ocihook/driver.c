@@ -28,10 +28,10 @@ static const char *advice(nvmlReturn_t result) {
         return "this node's driver cannot: update it to R615 or later, or let the claim ask for memoryEnforcement "
                "library";
     case NVML_ERROR_OPERATING_SYSTEM:
+        return "cgroup v2 must be mounted at /sys/fs/cgroup";
     case NVML_ERROR_NOT_FOUND:
-        return "cgroup v2 must be mounted at /sys/fs/cgroup, with the controller dmem for the container's cgroup if "
-               "the "
-               "kernel has it";
+        return "the kernel's controller dmem must be handed down to it, by +dmem in cgroup.subtree_control of every "
+               "cgroup above it";
     case NVML_ERROR_INVALID_ARGUMENT:
         return "it is more than the GPU has, or less than is in use";
     default:

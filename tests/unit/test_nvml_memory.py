@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hami_dra.gpu import Holder, MemoryProcess, MemoryUnknownError, ask_inventory
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
-from tests.native.sim.cgroups import cgroup, inside, mount
+from hami_dra.sim import LimitsBackend, Machine, SimulatedDriver, create_machine, simulated_gpus
+from tests.native.sim.cgroups import cgroup, inside, keep_dmem, mount
 
 GIB = 2**30
 TAKE = """
@@ -25,13 +25,22 @@ sys.stdin.read()
 """
 
 
-def machine_with(version: str, root: Path) -> Machine:
-    return create_machine(root, simulated_gpus(2, memory_bytes=16 * GIB), SimulatedDriver(version=version))
+with_both = pytest.mark.parametrize("backend", ["misc", "dmem"])
+
+
+def machine_with(version: str, root: Path, backend: LimitsBackend = "misc") -> Machine:
+    driver = SimulatedDriver(version=version, limits_backend=backend)
+    return create_machine(root, simulated_gpus(2, memory_bytes=16 * GIB), driver)
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return machine_with("615.71.09", tmp_path / "machine")
+def backend() -> LimitsBackend:
+    return "misc"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, backend: LimitsBackend) -> Machine:
+    return machine_with("615.71.09", tmp_path / "machine", backend)
 
 
 @pytest.fixture
@@ -63,9 +72,9 @@ class Taken:
         self._process.communicate(b"")
 
 
-async def test_gpus_of_a_driver_with_limits_say_so_and_nothing_is_left_of_the_trial(tmp_path: Path) -> None:
+@with_both
+async def test_gpus_of_a_driver_with_limits_say_so_and_nothing_is_left_of_the_trial(machine: Machine) -> None:
     with cgroup() as made:  # or the test is skipped
-        machine = machine_with("615.71.09", tmp_path)
         gpus = await ask_inventory(machine.root)
         assert [(gpu.memory_enforcement, gpu.limit_obstacle) for gpu in gpus] == [("driver", "")] * 2
         assert list(made.parent.glob("hami-dra-probe-*")) == []
@@ -79,6 +88,18 @@ async def test_gpus_of_an_older_driver_say_what_is_missing(tmp_path: Path) -> No
     assert gpu.limit_obstacle.startswith("this driver knows no memory limits: they came with R615")
 
 
+@pytest.mark.parametrize("backend", ["dmem"])
+def test_gpus_say_where_the_kernel_does_not_hand_its_controller_down(machine: Machine, container: Path) -> None:
+    """It is tried beside the plugin's own container, in the pod's cgroup: there, and not further up, it is missing."""
+    own = container / "plugin"
+    own.mkdir()
+    ask = (*inside(own), sys.executable, "-m", "hami_dra.nvml.inventory", str(machine.root))
+    assert b'"limit_obstacle": ""' in subprocess.run(ask, capture_output=True, check=True).stdout
+    keep_dmem(container)
+    said = subprocess.run(ask, capture_output=True, check=True).stdout.decode()
+    assert f"the kernel's controller dmem is not handed down to {container}: write +dmem into" in said
+
+
 async def test_abandoned_trial_is_removed(machine: Machine) -> None:
     with cgroup():
         tree = mount()
@@ -89,6 +110,7 @@ async def test_abandoned_trial_is_removed(machine: Machine) -> None:
         assert not abandoned.exists()
 
 
+@with_both
 async def test_limit_is_set_kept_and_set_again(machine: Machine, container: Path, process: MemoryProcess) -> None:
     holder = Holder(machine.gpus[0].uuid, str(container), 4 * GIB)
     (first,) = await process.ask([holder])
@@ -102,6 +124,7 @@ async def test_limit_is_set_kept_and_set_again(machine: Machine, container: Path
     assert (fourth.limited, fourth.found) == ("repaired", None)
 
 
+@with_both
 async def test_driver_tells_what_a_cgroup_uses(machine: Machine, container: Path, process: MemoryProcess) -> None:
     with Taken(machine, container, 3 * GIB):
         gpu = machine.gpus[0].uuid
@@ -117,12 +140,22 @@ async def test_driver_tells_what_a_cgroup_uses(machine: Machine, container: Path
     assert elsewhere.used == 0
 
 
-async def test_limit_that_the_driver_refuses_is_missing(
-    machine: Machine, container: Path, process: MemoryProcess
+@pytest.mark.parametrize(
+    ("backend", "problem"),
+    [
+        ("misc", "Invalid Argument"),
+        (
+            "dmem",
+            f"the driver was told a limit of {4 * GIB} bytes and has none, while {6 * GIB} are in use",
+        ),
+    ],
+)
+async def test_limit_that_the_driver_does_not_take_is_missing(
+    machine: Machine, container: Path, process: MemoryProcess, problem: str
 ) -> None:
     with Taken(machine, container, 6 * GIB):
         (holding,) = await process.ask([Holder(machine.gpus[0].uuid, str(container), 4 * GIB)])
-    assert (holding.limited, holding.problem) == ("missing", "Invalid Argument")
+    assert (holding.limited, holding.problem) == ("missing", problem)
 
 
 async def test_process_that_ends_is_told_of_and_begun_anew(machine: Machine, container: Path) -> None:

@@ -1,4 +1,4 @@
-"""Limits on the memory of cgroups that the simulated driver holds, as NVIDIA's does from R615 on."""
+"""Limits on the memory of cgroups that the simulated driver holds, as NVIDIA's does from R615 on, by both backends."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
-from tests.native.sim.cgroups import cgroup, inside, remove
+from hami_dra.sim import LimitsBackend, Machine, SimulatedDriver, create_machine, simulated_gpus
+from tests.native.sim.cgroups import cgroup, inside, keep_dmem, remove
 from tests.native.sim.client import PRELUDE, environment, run, run_nvml, running
 
 MIB, GIB = 2**20, 2**30
@@ -36,7 +36,13 @@ def error_of(call, *arguments):
         call(*arguments)
     except NVMLError as error:
         return type(error).__name__.removeprefix("NVMLError_")
+
+def told(path, device=device):
+    return error_of(get_limit, path, device) or get_limit(path, device)
 """
+
+NONE_TOLD: dict[LimitsBackend, str | list[int]] = {"misc": "NotSupported", "dmem": [0, 2**64 - 1, 0]}
+"""What a driver tells of a cgroup without a limit, which uses nothing."""
 
 # Takes megabytes until the driver refuses.
 FILL = """
@@ -48,13 +54,20 @@ show(taken)
 """
 
 
+with_misc = pytest.mark.parametrize("backend", ["misc"])
+with_dmem = pytest.mark.parametrize("backend", ["dmem"])
+
+
+@pytest.fixture(params=["misc", "dmem"])
+def backend(request: pytest.FixtureRequest) -> LimitsBackend:
+    chosen: LimitsBackend = request.param
+    return chosen
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return create_machine(
-        tmp_path / "root",
-        simulated_gpus(2, memory_bytes=16 * GIB),
-        SimulatedDriver(version="615.71.09", cuda_version="13.4"),
-    )
+def machine(tmp_path: Path, backend: LimitsBackend) -> Machine:
+    driver = SimulatedDriver(version="615.71.09", cuda_version="13.4", limits_backend=backend)
+    return create_machine(tmp_path / "root", simulated_gpus(2, memory_bytes=16 * GIB), driver)
 
 
 @pytest.fixture
@@ -76,25 +89,23 @@ def used(machine: Machine, folder: Path) -> Any:
     return nvml(machine, f"show(get_limit({str(folder)!r})[2])")
 
 
-def test_a_limit_is_told_and_ends(machine: Machine, group: Path) -> None:
+def test_a_limit_is_told_and_ends(machine: Machine, group: Path, backend: LimitsBackend) -> None:
     seen = nvml(
         machine,
         f"""
 group, other = {str(group)!r}, nvmlDeviceGetHandleByIndex(1)
-seen = [error_of(get_limit, group)]
+seen = [told(group)]
 set_limit(group, 3 * GIB, GIB)
-seen += [get_limit(group), error_of(get_limit, group, other)]
+seen += [told(group), told(group, other)]
 set_limit(group, 2 * GIB)
 set_limit(group, 5 * GIB, device=other)
-seen += [get_limit(group), get_limit(group, other)]
+seen += [told(group), told(group, other)]
 set_limit(group, 2**64 - 1)
-show([*seen, error_of(get_limit, group)])
+show([*seen, told(group)])
 """,
     )
-    assert seen == [
-        *("NotSupported", [GIB, 3 * GIB, 0], "NotSupported"),
-        *([0, 2 * GIB, 0], [0, 5 * GIB, 0], "NotSupported"),
-    ]
+    none = NONE_TOLD[backend]
+    assert seen == [none, [GIB, 3 * GIB, 0], none, [0, 2 * GIB, 0], [0, 5 * GIB, 0], none]
 
 
 def test_what_cannot_be_is_refused(machine: Machine, group: Path, tmp_path: Path) -> None:
@@ -266,6 +277,7 @@ def test_who_is_in_the_cgroup_is_shown_its_limit(machine: Machine, group: Path) 
         assert run(machine, SHOWN, *inside(group)) == [[1, 4], [1, 4, 3], [1, 4, 3]]
 
 
+@with_misc
 def test_the_nearest_limit_acts_and_no_other(machine: Machine, group: Path) -> None:
     """A parent's limit is not shown; a child's own takes the child out of it."""
     middle = group / "middle"
@@ -281,6 +293,69 @@ def test_the_nearest_limit_acts_and_no_other(machine: Machine, group: Path) -> N
         assert run(machine, fill, *inside(leaf)) == ["CUDA_SUCCESS", "CUDA_SUCCESS"]
 
 
+@with_dmem
+def test_all_limits_from_the_root_down_act(machine: Machine, group: Path) -> None:
+    """A parent's limit holds what its children have together, and is not shown."""
+    leaf, other = group / "leaf", group / "other"
+    leaf.mkdir()
+    other.mkdir()
+    limit(machine, group, 4 * GIB)
+    limit(machine, leaf, 8 * GIB)
+    with running(machine, "start()\ncall('cuMemAlloc', 2 * GIB)\nassert free() == 6 * GIB", *inside(leaf)):
+        assert [used(machine, each) for each in (group, leaf, other)] == [2 * GIB, 2 * GIB, 0]
+        fill = "start()\nassert free() == 14 * GIB\nshow([error_of('cuMemAlloc', size) for size in (3 * GIB, 2 * GIB)])"
+        assert run(machine, fill, *inside(other)) == ["CUDA_ERROR_OUT_OF_MEMORY", "CUDA_SUCCESS"]
+        fill = "start()\nshow([error_of('cuMemAlloc', size) for size in (3 * GIB, 2 * GIB)])"
+        assert run(machine, fill, *inside(leaf)) == ["CUDA_ERROR_OUT_OF_MEMORY", "CUDA_SUCCESS"]
+
+
+@with_dmem
+def test_cgroups_to_which_dmem_is_not_handed_down_have_no_limits(machine: Machine, group: Path) -> None:
+    pod = group / "pod"
+    leaf = pod / "leaf"
+    leaf.mkdir(parents=True)
+    keep_dmem(group)
+    root = next(each for each in group.parents if not (each.parent / "cgroup.procs").exists())
+    seen = nvml(
+        machine,
+        f"show([[error_of(set_limit, path, GIB), error_of(get_limit, path)]"
+        f" for path in ({str(root)!r}, {str(group)!r}, {str(pod)!r}, {str(leaf)!r})])",
+    )
+    assert seen == [["NotFound"] * 2, [None] * 2, ["NotFound"] * 2, ["NotFound"] * 2]
+    limit(machine, group, 20 * MIB)
+    assert run(machine, FILL, *inside(leaf)) == 20
+
+
+@with_dmem
+def test_soft_limits_add_up_in_ancestors_and_are_left_there_by_who_is_gone(machine: Machine, group: Path) -> None:
+    pod = group / "pod"
+    leaf = pod / "leaf"
+    leaf.mkdir(parents=True)
+    seen = nvml(
+        machine,
+        f"""
+set_limit({str(leaf)!r}, 4 * GIB, 3 * GIB)
+seen = [told({str(pod)!r}), told({str(group)!r})]
+set_limit({str(leaf)!r}, 4 * GIB, GIB)
+show([*seen, told({str(pod)!r}), told({str(group)!r})])
+""",
+    )
+    unlimited = 2**64 - 1
+    assert seen == [[3 * GIB, unlimited, 0]] * 2 + [[GIB, unlimited, 0]] * 2
+    remove(leaf)
+    limit(machine, pod, 2 * GIB)
+    assert nvml(machine, f"show([told({str(pod)!r}), told({str(group)!r})])") == [[0, 2 * GIB, 0], [0, unlimited, 0]]
+
+
+@with_dmem
+def test_a_limit_below_present_use_is_not_taken_and_no_error(machine: Machine, group: Path) -> None:
+    limit(machine, group, 4 * GIB)
+    with running(machine, "start()\ncall('cuMemAlloc', 3 * GIB)", *inside(group)):
+        limit(machine, group, 2 * GIB)
+        assert nvml(machine, f"show(told({str(group)!r}))") == [0, 4 * GIB, 3 * GIB]
+
+
+@with_misc
 def test_a_limit_below_present_use_is_refused(machine: Machine, group: Path) -> None:
     limit(machine, group, 4 * GIB)
     with running(machine, "start()\ncall('cuMemAlloc', 3 * GIB)", *inside(group)):
@@ -307,7 +382,7 @@ call("cuMemExportToShareableHandle", handle, place.requestedHandleTypes, 0)
         assert run(machine, FILL, *inside(group)) == 24
 
 
-def test_limits_end_with_their_cgroup_and_with_a_reset(machine: Machine, group: Path) -> None:
+def test_limits_end_with_their_cgroup_and_with_a_reset(machine: Machine, group: Path, backend: LimitsBackend) -> None:
     child = group / "child"
     child.mkdir()
     for each in (group, child):
@@ -318,7 +393,7 @@ def test_limits_end_with_their_cgroup_and_with_a_reset(machine: Machine, group: 
     assert (shown.cgroup, shown.hard, shown.used) == (group.stat().st_ino, 2 * GIB, 0)
     machine.fault(machine.gpus[0].uuid, "reset=1")
     assert machine.usage()[0].limits == []
-    assert nvml(machine, f"show(error_of(get_limit, {str(group)!r}))") == "NotSupported"
+    assert nvml(machine, f"show(told({str(group)!r}))") == NONE_TOLD[backend]
 
 
 def test_no_namespace_hides_a_process(machine: Machine, group: Path) -> None:

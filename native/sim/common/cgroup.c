@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Newer than the C library's headers. */
@@ -22,6 +23,7 @@
 #define PIDFD_OPEN      434
 #define INFO_CGROUP     4u   /* PIDFD_INFO_CGROUPID */
 #define HANDLE_OF_INODE 0xfe /* FILEID_KERNFS */
+#define ROOT            1    /* the inode of the tree's root */
 
 struct info { /* struct pidfd_info in its first size */
     uint64_t mask;
@@ -58,21 +60,34 @@ static uint64_t id_of(int directory) {
     return fstat(directory, &status) == 0 ? status.st_ino : 0;
 }
 
+/* Opens the parent of a cgroup in the place of its own directory; negative where this process sees none. */
+static int climb(int directory) {
+    int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent >= 0 && (!is_cgroup(parent) || id_of(parent) == id_of(directory))) {
+        close(parent);
+        parent = -1;
+    }
+    close(directory);
+    return parent;
+}
+
 void cgroup_chain_of(int directory, cgroup_chain chain) {
     memset(chain, 0, sizeof(cgroup_chain));
     int current = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-    for (unsigned i = 0; i < SIM_CGROUP_DEPTH && current >= 0 && is_cgroup(current); i++) {
+    for (unsigned i = 0; i < SIM_CGROUP_DEPTH && current >= 0; i++) {
         chain[i] = id_of(current);
-        if (i > 0 && chain[i] == chain[i - 1]) {
-            chain[i] = 0;
-            break;
-        }
-        int parent = openat(current, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        close(current);
-        current = parent;
+        current = climb(current);
     }
     if (current >= 0)
         close(current);
+}
+
+bool cgroup_has_dmem(int directory) {
+    bool has = id_of(directory) != ROOT;
+    int current = climb(fcntl(directory, F_DUPFD_CLOEXEC, 0));
+    for (; current >= 0; current = climb(current))
+        has = has && fgetxattr(current, CGROUP_WITHOUT_DMEM, NULL, 0) < 0;
+    return has;
 }
 
 /* The path behind "0::" in /proc/self/cgroup. */

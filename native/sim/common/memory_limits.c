@@ -18,6 +18,10 @@ bool limits_known(const struct machine *machine) {
     return atoi(machine->state->driver_version) >= FIRST_DRIVER;
 }
 
+bool limits_are_by_dmem(const struct machine *machine) {
+    return machine->state->limits_backend == SIM_LIMITS_DMEM;
+}
+
 bool limits_exist(const struct machine *machine, unsigned gpu) {
     return atomic_load(&machine->state->limited[gpu]) != 0;
 }
@@ -42,44 +46,57 @@ static struct sim_memory_limit *find(const struct machine *machine, unsigned gpu
     return NULL;
 }
 
-static const struct sim_memory_limit *nearest(const struct machine *machine, unsigned gpu,
-                                              const struct sim_place *place) {
-    const struct sim_memory_limit *limit = NULL;
-    for (unsigned i = 0; i < SIM_CGROUP_DEPTH && limit == NULL; i++)
-        limit = find(machine, gpu, atomic_load(&place->cgroups[i]));
-    return limit;
+/* Whether memory that is charged to `place` counts against the limit of a cgroup. */
+static bool counts(const struct machine *machine, unsigned gpu, const struct sim_place *place, uint64_t cgroup) {
+    for (unsigned i = 0; i < SIM_CGROUP_DEPTH; i++) {
+        uint64_t at = atomic_load(&place->cgroups[i]);
+        if (at == cgroup)
+            return true;
+        if (!limits_are_by_dmem(machine) && find(machine, gpu, at) != NULL)
+            return false; /* a nearer one's counts */
+    }
+    return false;
 }
 
-static uint64_t used_under(const struct machine *machine, unsigned gpu, const struct sim_memory_limit *limit) {
+static uint64_t used_under(const struct machine *machine, unsigned gpu, uint64_t cgroup) {
     uint64_t used = 0;
     for (unsigned i = 0; i < slots_count(machine); i++) {
         pid_t owner;
         uint64_t part = ledger_used_by(machine, i, gpu);
-        if (part != 0 && nearest(machine, gpu, &machine->state->slots[i].place) == limit &&
+        if (part != 0 && counts(machine, gpu, &machine->state->slots[i].place, cgroup) &&
             slots_owner(machine, i, &owner))
             used += part;
     }
     for (uint32_t i = 0; i < shared_count(machine); i++)
-        if (nearest(machine, gpu, &machine->state->shared[i].place) == limit)
+        if (counts(machine, gpu, &machine->state->shared[i].place, cgroup))
             used += shared_used_in(machine, i, gpu);
     return used;
 }
 
 bool limits_allow(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes) {
-    const struct sim_memory_limit *limit = nearest(machine, gpu, &machine->state->slots[slot].place);
-    if (limit == NULL)
-        return true;
-    uint64_t hard = atomic_load(&limit->hard);
-    uint64_t used = used_under(machine, gpu, limit);
-    return used <= hard && bytes <= hard - used;
+    const struct sim_place *place = &machine->state->slots[slot].place;
+    for (unsigned i = 0; i < SIM_CGROUP_DEPTH; i++) {
+        uint64_t cgroup = atomic_load(&place->cgroups[i]);
+        const struct sim_memory_limit *limit = find(machine, gpu, cgroup);
+        if (limit == NULL || !counts(machine, gpu, place, cgroup))
+            continue;
+        uint64_t hard = atomic_load(&limit->hard);
+        uint64_t used = used_under(machine, gpu, cgroup);
+        if (used > hard || bytes > hard - used)
+            return false;
+    }
+    return true;
 }
 
 bool limits_get(const struct machine *machine, unsigned gpu, uint64_t cgroup, struct memory_limit *limit) {
     const struct sim_memory_limit *entry = find(machine, gpu, cgroup);
-    if (entry == NULL)
+    if (entry == NULL && (cgroup == 0 || !limits_are_by_dmem(machine)))
         return false;
-    *limit =
-        (struct memory_limit){atomic_load(&entry->soft), atomic_load(&entry->hard), used_under(machine, gpu, entry)};
+    *limit = (struct memory_limit){.hard = NO_LIMIT, .used = used_under(machine, gpu, cgroup)};
+    if (entry == NULL)
+        return true;
+    limit->soft = atomic_load(&entry->soft);
+    limit->hard = atomic_load(&entry->hard);
     return atomic_load(&entry->cgroup) == cgroup;
 }
 
@@ -119,29 +136,46 @@ static struct sim_memory_limit *add(const struct machine *machine, unsigned gpu,
     return &state->limits[i];
 }
 
+static struct sim_memory_limit *find_or_add(const struct machine *machine, unsigned gpu, uint64_t cgroup) {
+    struct sim_memory_limit *limit = find(machine, gpu, cgroup);
+    return limit != NULL ? limit : add(machine, gpu, cgroup);
+}
+
+static void forget_if_empty(const struct machine *machine, struct sim_memory_limit *limit) {
+    if (atomic_load(&limit->soft) == 0 && atomic_load(&limit->hard) == NO_LIMIT)
+        forget(machine, limit);
+}
+
+/* NVIDIA's driver has the kernel protect as much in every ancestor but the root, and takes that back when the limit is
+ * lowered: not when its cgroup ends. */
+static bool protect_ancestors(const struct machine *machine, unsigned gpu, const cgroup_chain chain, uint64_t more) {
+    for (unsigned i = 1; more != 0 && i + 1 < SIM_CGROUP_DEPTH && chain[i + 1] != 0; i++) {
+        struct sim_memory_limit *above = find_or_add(machine, gpu, chain[i]);
+        if (above == NULL)
+            return false;
+        atomic_fetch_add(&above->soft, more);
+        forget_if_empty(machine, above);
+    }
+    return true;
+}
+
 /* A new limit is there before the use is summed up, so that who takes memory meanwhile sees it: see ledger_take. */
 enum limits_result limits_set(const struct machine *machine, unsigned gpu, int directory, uint64_t soft,
                               uint64_t hard) {
+    bool by_dmem = limits_are_by_dmem(machine);
     cgroup_chain chain;
     cgroup_chain_of(directory, chain);
     forget_the_gone(machine, directory);
-    struct sim_memory_limit *old = find(machine, gpu, chain[0]);
-    if (soft == 0 && hard == NO_LIMIT) {
-        if (old != NULL)
-            forget(machine, old);
-        return LIMITS_SET;
-    }
-    struct sim_memory_limit *limit = old != NULL ? old : add(machine, gpu, chain[0]);
-    if (limit == NULL)
+    struct sim_memory_limit *limit = find_or_add(machine, gpu, chain[0]);
+    if (limit == NULL || (by_dmem && !protect_ancestors(machine, gpu, chain, soft - atomic_load(&limit->soft))))
         return LIMITS_FULL;
-    if (hard < used_under(machine, gpu, limit)) {
-        if (old == NULL)
-            forget(machine, limit);
-        return LIMITS_BELOW_USE;
-    }
-    atomic_store(&limit->soft, soft);
-    atomic_store(&limit->hard, hard);
-    return LIMITS_SET;
+    bool is_possible = hard >= used_under(machine, gpu, chain[0]);
+    if (is_possible)
+        atomic_store(&limit->hard, hard);
+    if (is_possible || by_dmem)
+        atomic_store(&limit->soft, soft);
+    forget_if_empty(machine, limit);
+    return is_possible || by_dmem ? LIMITS_SET : LIMITS_BELOW_USE;
 }
 
 void limits_forget(const struct machine *machine, unsigned gpu) {

@@ -1,7 +1,8 @@
 /* Limits on the device memory that a cgroup's processes may have, as drivers from R615 on have them.
  *
- * Of the driver's two backends this is "misc", which needs nothing of the kernel but cgroup v2: of a process's cgroup
- * and its ancestors the nearest that has a limit counts, and no other.
+ * The driver has two backends. "misc" needs nothing of the kernel but cgroup v2: of a process's cgroup and its
+ * ancestors the nearest that has a limit counts, and no other. "dmem" is the kernel's controller: the limits of all of
+ * them count.
  */
 #ifndef HAMI_SIM_MEMORY_LIMITS_H
 #define HAMI_SIM_MEMORY_LIMITS_H
@@ -23,6 +24,9 @@ struct memory_limit {
 /* Whether the driver is one that has them. */
 bool limits_known(const struct machine *machine);
 
+/* Whether the kernel's controller has them. */
+bool limits_are_by_dmem(const struct machine *machine);
+
 /* Whether any cgroup has a limit on the GPU: nothing else need be asked where none has. */
 bool limits_exist(const struct machine *machine, unsigned gpu);
 
@@ -33,12 +37,13 @@ void limits_place(const struct machine *machine, unsigned slot);
 /* Whether the process in `slot` may have so many bytes more. With the slots' lock held. */
 bool limits_allow(const struct machine *machine, unsigned slot, unsigned gpu, uint64_t bytes);
 
-/* The limit of this cgroup itself; false if it has none. */
+/* The limit of this cgroup itself; false if it has none and the backend does not know such cgroups. */
 bool limits_get(const struct machine *machine, unsigned gpu, uint64_t cgroup, struct memory_limit *limit);
 
 enum limits_result { LIMITS_SET, LIMITS_BELOW_USE, LIMITS_FULL };
 
-/* Sets the limit of the cgroup whose directory is open; soft 0 and hard NO_LIMIT is none. With the slots' lock held. */
+/* Sets the limit of the cgroup whose directory is open; soft 0 and hard NO_LIMIT is none. With dmem a hard limit below
+ * what is used changes nothing and is no error. With the slots' lock held. */
 enum limits_result limits_set(const struct machine *machine, unsigned gpu, int directory, uint64_t soft, uint64_t hard);
 
 /* Forgets all limits on the GPU. With the slots' lock held. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    6u /* of this layout */
+#define SIM_VERSION    7u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -85,6 +85,9 @@ enum sim_process_list {
     SIM_PROCESSES_ABSENT,         /* none: a driver that knows processes by other PIDs than the caller's */
     SIM_PROCESS_LISTS,
 };
+
+/* Who counts what a cgroup's processes have: NVIDIA's driver by itself, or the kernel's controller dmem for it. */
+enum sim_limits_backend { SIM_LIMITS_MISC, SIM_LIMITS_DMEM, SIM_LIMITS_BACKENDS };
 
 /* What one process uses of one GPU. */
 struct sim_use {
@@ -200,6 +203,7 @@ struct sim_state {
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
     uint32_t process_list;                  /* enum sim_process_list */
+    uint32_t limits_backend;                /* enum sim_limits_backend */
     _Atomic uint32_t limits_seen;           /* no limit from here on was ever set */
     _Atomic uint32_t limited[SIM_MAX_GPUS]; /* how many limits there are on each GPU */
     struct sim_memory_limit limits[SIM_MAX_LIMITS];

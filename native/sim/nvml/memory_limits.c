@@ -40,12 +40,17 @@ static const struct machine *writable_machine(void) {
     return open ? &machine : NULL;
 }
 
-/* Opens the directory that the caller names. */
+/* Opens the directory that the caller names. Where the kernel counts, it must have files of its controller. */
 static nvmlReturn_t open_directory(const char *path, int *directory) {
     if (path == NULL || path[0] != '/')
         return NVML_ERROR_INVALID_ARGUMENT;
     *directory = cgroup_open(path);
-    return *directory < 0 ? NVML_ERROR_OPERATING_SYSTEM : NVML_SUCCESS;
+    if (*directory < 0)
+        return NVML_ERROR_OPERATING_SYSTEM;
+    if (!limits_are_by_dmem(library_machine()) || cgroup_has_dmem(*directory))
+        return NVML_SUCCESS;
+    close(*directory);
+    return NVML_ERROR_NOT_FOUND;
 }
 
 /* What both calls ask first: an older driver's library has neither of them, and none has limits in MIG mode. */
@@ -98,7 +103,8 @@ nvmlReturn_t nvmlDeviceSetMemoryLimits_v1(nvmlDevice_t device, nvmlSetMemoryLimi
     return result;
 }
 
-/* Where no limit was set the "misc" backend says that it does not support it, as it does where it is switched off. */
+/* Where no limit was set the "misc" backend says that it does not support it, as it does where it is switched off; the
+ * files of "dmem" say that there is none. */
 nvmlReturn_t nvmlDeviceGetMemoryLimits_v1(nvmlDevice_t device, nvmlGetMemoryLimits_v1_t *limits) {
     const struct sim_gpu *gpu;
     int directory;

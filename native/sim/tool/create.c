@@ -74,6 +74,16 @@ static int set_process_list(const char *value) {
     return tool_fail("--process-list %s: not whole, without-memory or absent", value);
 }
 
+static int set_limits_backend(const char *value) {
+    static const char *const backends[SIM_LIMITS_BACKENDS] = {"misc", "dmem"};
+    for (uint32_t backend = 0; backend < SIM_LIMITS_BACKENDS; backend++)
+        if (strcmp(value, backends[backend]) == 0) {
+            state->limits_backend = backend;
+            return 0;
+        }
+    return tool_fail("--limits-backend %s: not misc or dmem", value);
+}
+
 static int add_gpu(const char *value) {
     if (state->gpu_count == SIM_MAX_GPUS)
         return tool_fail("more than %d GPUs", SIM_MAX_GPUS);
@@ -93,6 +103,7 @@ static const struct {
     {"--context-memory", set_context_memory},
     {"--context-ms", set_context_ms},
     {"--process-list", set_process_list},
+    {"--limits-backend", set_limits_backend},
     {"--slice-us", set_slice_us},
     {"--switch-us", set_switch_us},
     {"--gpu", add_gpu},

@@ -13,7 +13,8 @@ static const struct {
     const char *usage;
 } commands[] = {
     {"create", tool_create,
-     "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] [--process-list LIST] --gpu "
+     "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] [--process-list LIST] "
+     "[--limits-backend BACKEND] --gpu "
      "KEY=VALUE,…"},
     {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
     {"mig", tool_mig, "STATE GPU-UUID off | on [PROFILE…]"},

@@ -69,7 +69,8 @@ def _kept(gpu: Any, holder: Holder, limit: int) -> Holding:
         used = before.used if before else None
         return Holding(holder.gpu_uuid, holder.cgroup, "missing", used=used, found=found, problem=str(error))
     if (after.soft, after.hard) != (0, limit):
-        problem = f"the driver was told {limit} bytes and says {after.hard}"
+        has = "none" if after.hard == UNLIMITED else str(after.hard)
+        problem = f"the driver was told a limit of {limit} bytes and has {has}, while {after.used} are in use"
         return Holding(holder.gpu_uuid, holder.cgroup, "missing", used=after.used, found=found, problem=problem)
     return Holding(holder.gpu_uuid, holder.cgroup, "repaired", used=after.used, found=found)
 

@@ -71,6 +71,11 @@ def _tried(gpu: Any, cgroup: Path) -> str:
         set_limit(gpu, cgroup, UNLIMITED)
     except pynvml.NVMLError_FunctionNotFound:
         return "this driver knows no memory limits: they came with R615, so update NVIDIA's driver"
+    except pynvml.NVMLError_NotFound:
+        return (
+            f"the kernel's controller dmem is not handed down to {cgroup.parent}: write +dmem into "
+            "cgroup.subtree_control of it and of every cgroup above it"
+        )
     except pynvml.NVMLError as error:
         return f"the driver refuses a memory limit for cgroup {cgroup}: {error}"
     if (found.soft, found.hard) != (0, _PROBE):

@@ -3,13 +3,14 @@
 from .cdi import write_cdi_spec
 from .config import ConfigError, MachineConfig, read_config
 from .gpus import MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import Machine, MachineError, SimulatedDriver, create_machine
+from .machine import LimitsBackend, Machine, MachineError, SimulatedDriver, create_machine
 from .usage import GpuUsage, MemoryLimit, MigUsage, ProcessTime, ProcessUsage
 
 __all__ = [
     "MODELS",
     "ConfigError",
     "GpuUsage",
+    "LimitsBackend",
     "Machine",
     "MachineConfig",
     "MachineError",

@@ -7,6 +7,7 @@ context_ms = 60
 process_list = "whole"
 slice_us = 2000
 switch_us = 0
+limits_backend = "misc"
 
 [[gpu]]
 model = "NVIDIA A100-SXM4-40GB"
@@ -23,7 +24,7 @@ from typing import Annotated
 import msgspec
 
 from .gpus import DEFAULT_MODEL, MODELS, Model, SimulatedGpu, simulated_gpus
-from .machine import ProcessList, SimulatedDriver
+from .machine import LimitsBackend, ProcessList, SimulatedDriver
 
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -56,6 +57,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     process_list: ProcessList = SimulatedDriver.process_list
     slice_us: int = SimulatedDriver.slice_us
     switch_us: int = SimulatedDriver.switch_us
+    limits_backend: LimitsBackend = SimulatedDriver.limits_backend
 
 
 def read_config(path: Path) -> MachineConfig:
@@ -81,6 +83,7 @@ def _config(described: _File, seed: str) -> MachineConfig:
         described.process_list,
         described.slice_us,
         described.switch_us,
+        described.limits_backend,
     )
     return MachineConfig(tuple(gpus), driver)
 

@@ -28,6 +28,8 @@ _GPUS_PER_DOMAIN = 128
 
 # What NVML tells of the processes on a GPU: PIDs and memory as recent drivers do, PIDs only, or nothing.
 ProcessList = Literal["whole", "without-memory", "absent"]
+# Who counts for limits on cgroups: the driver by itself, or the kernel's controller dmem for it.
+LimitsBackend = Literal["misc", "dmem"]
 
 
 class MachineError(Exception):
@@ -36,7 +38,8 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class SimulatedDriver:
-    """What the driver says of itself, what a context costs, what NVML tells of processes, and how these share a GPU.
+    """What the driver says of itself, what a context costs, what NVML tells of processes, how these share a GPU, and
+    by which of its backends the driver limits the memory of cgroups.
 
     While several have kernels to run, each has the GPU for one slice in turn; a change to another takes `switch_us`.
     """
@@ -48,6 +51,7 @@ class SimulatedDriver:
     process_list: ProcessList = "whole"
     slice_us: int = 2000
     switch_us: int = 0
+    limits_backend: LimitsBackend = "misc"
 
 
 class _Shown(msgspec.Struct):
@@ -146,6 +150,7 @@ def _driver_options(driver: SimulatedDriver) -> Iterable[str]:
     yield from ("--process-list", driver.process_list)
     yield from ("--slice-us", str(driver.slice_us))
     yield from ("--switch-us", str(driver.switch_us))
+    yield from ("--limits-backend", driver.limits_backend)
 
 
 def _gpu_options(gpus: Sequence[SimulatedGpu]) -> Iterable[str]:

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -7,12 +8,20 @@ from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.kubelet import Kubelet
 from hami_dra.sim import Machine, create_machine, simulated_gpus
 from tests.integration.test_plugin.node import GIB, NAME, Node
+from tests.native.sim.cgroups import cgroup
 
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A simulated machine with two GPUs of 16 GiB; the plugin leaves nothing on it."""
     return create_machine(tmp_path_factory.mktemp("machine"), simulated_gpus(2, memory_bytes=16 * GIB))
+
+
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """A cgroup in which a kubelet would have those of its pods."""
+    with cgroup() as made:
+        yield made
 
 
 @pytest.fixture

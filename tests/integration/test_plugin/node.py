@@ -24,6 +24,7 @@ from hami_dra.kube import (
     ObjectMeta,
     Quantity,
     ResourceClaim,
+    ResourceClaimConsumerReference,
     ResourceClaimStatus,
 )
 from hami_dra.kubeletplugin import ClaimError, ClaimRef, PreparedDevice
@@ -158,6 +159,17 @@ class Node:
             found = await self.kube.get_claim(claim.metadata.namespace, claim.metadata.name)
             try:
                 return await self.kube.update_claim_status(msgspec.structs.replace(found, status=status))
+            except Conflict:
+                continue  # the plugin reports on its shares meanwhile
+
+    async def reserve(self, claim: ClaimRef, pod: ResourceClaimConsumerReference) -> None:
+        """Have a claim reserved for a pod, as the scheduler does."""
+        while True:
+            found = await self.kube.get_claim(claim.namespace, claim.name)
+            status = msgspec.structs.replace(found.status, reserved_for=(pod,))
+            try:
+                await self.kube.update_claim_status(msgspec.structs.replace(found, status=status))
+                return
             except Conflict:
                 continue  # the plugin reports on its shares meanwhile
 

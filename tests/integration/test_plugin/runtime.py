@@ -33,6 +33,8 @@ for line in sys.stdin:
 class RuntimeContainer:
     """A process in a cgroup of its own, in that of a pod below `tree`, made with the devices of claims and their hooks.
 
+    The claims are reserved for its pod, and for no other.
+
     It runs while the context is entered, and is a program that gets around libvgpu.so.
     """
 
@@ -55,6 +57,7 @@ class RuntimeContainer:
         assert await self._answer() == "here"
         try:
             for claim in self._claims:
+                await self._node.reserve(claim, self.pod)
                 for hook in hooks(self._node, claim):
                     await self._run(hook)
         except BaseException:

@@ -1,6 +1,5 @@
 """GPUs in MIG mode: offered as their MIG devices, each shareable like a GPU."""
 
-from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -12,34 +11,26 @@ from hami_dra.kubeletplugin import ClaimError, HealthStatus
 from hami_dra.shares import Limits
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus, write_cdi_spec
 from tests.integration.test_plugin.container import Container, device_ids
+from tests.integration.test_plugin.memory import LIMITING, OLDER, condition, wants
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
 from tests.integration.test_plugin.runtime import RuntimeContainer, hooks
 from tests.integration.test_plugin.test_health import LOST, about, reported, tainted, told_on_claims
-from tests.integration.test_plugin.test_memory_guard import NEW, condition, wants
 from tests.integration.test_plugin.test_status import devices as status_devices
-from tests.native.sim.cgroups import cgroup
 
 LARGE, SMALL, WHOLE = "hami-gpu-0-mig-3g8gb-1-0", "hami-gpu-0-mig-1g2gb-7-0", "hami-gpu-1"
 
 
 @pytest.fixture
-def driver_version() -> str:
-    return SimulatedDriver.version
+def driver() -> SimulatedDriver:
+    return OLDER
 
 
 @pytest.fixture
-def machine(tmp_path: Path, driver_version: str) -> Machine:
+def machine(tmp_path: Path, driver: SimulatedDriver) -> Machine:
     """A GPU that is divided in two, and one that is whole."""
     divided = simulated_gpus(1, memory_bytes=16 * GIB, seed="divided", mig=["3g.8gb", "1g.2gb"])
     whole = simulated_gpus(1, memory_bytes=16 * GIB)
-    return create_machine(tmp_path / "machine", divided + whole, SimulatedDriver(version=driver_version))
-
-
-@pytest.fixture
-def tree() -> Iterator[Path]:
-    """A cgroup in which a kubelet would have those of its pods."""
-    with cgroup() as made:
-        yield made
+    return create_machine(tmp_path / "machine", divided + whole, driver)
 
 
 def mig_share(request: str, device: str, *, cores: int = 30, memory: int = GIB) -> DeviceRequestAllocationResult:
@@ -167,7 +158,7 @@ async def test_claims_of_mig_devices_are_told_of_a_gpu_that_was_lost_before_the_
     await node.published(LARGE, SMALL, WHOLE)
 
 
-@pytest.mark.parametrize("driver_version", [NEW])
+@pytest.mark.parametrize("driver", [LIMITING], ids=["limiting"])
 async def test_driver_that_limits_gpus_limits_no_mig_device_and_what_gets_past_the_library_is_reported(
     node: Node, tree: Path
 ) -> None:

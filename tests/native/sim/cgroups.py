@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -65,6 +66,23 @@ def remove(folder: Path) -> None:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+
+
+@contextmanager
+def waiting_in(folder: Path) -> Iterator[int]:
+    """A process in a cgroup that does nothing, by its PID."""
+    with subprocess.Popen([*inside(folder), "sleep", "infinity"]) as process:
+        try:
+            while str(process.pid) not in (folder / "cgroup.procs").read_text().split():
+                assert process.poll() is None
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def keep_dmem(folder: Path) -> None:
+    """Have a cgroup hand the kernel's controller dmem down to none below it, as the simulated driver sees it."""
+    os.setxattr(folder, "user.hami-sim.without-dmem", b"")
 
 
 _ENTER = """

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
+from hami_dra.sim import LimitsBackend, Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.native.sanitizers import ROOT, Sanitizer
-from tests.native.sim.cgroups import cgroup, inside
+from tests.native.sim.cgroups import cgroup, waiting_in
 from tests.unit.ocihook.hook import GIB, Hook
 
 
@@ -32,9 +32,15 @@ def odd_nvml(sanitizer: Sanitizer | None) -> Path:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def backend() -> LimitsBackend:
+    """By which the driver limits cgroups; a test that is to run with both has it as a parameter."""
+    return "misc"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, backend: LimitsBackend) -> Machine:
     """Two GPUs of 16 GiB, whose driver can limit cgroups."""
-    driver = SimulatedDriver(version="615.71.09", cuda_version="13.4")
+    driver = SimulatedDriver(version="615.71.09", cuda_version="13.4", limits_backend=backend)
     return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB), driver)
 
 
@@ -48,10 +54,5 @@ def group() -> Iterator[Path]:
 @pytest.fixture
 def hook(tmp_path: Path, machine: Machine, group: Path) -> Iterator[Hook]:
     """A container that is being created: its first process waits, and its shares note nobody yet."""
-    with subprocess.Popen([*inside(group), "sleep", "infinity"]) as process:
-        try:
-            while str(process.pid) not in (group / "cgroup.procs").read_text().split():
-                assert process.poll() is None
-            yield Hook(tmp_path / "shares", machine, process.pid)
-        finally:
-            process.kill()
+    with waiting_in(group) as pid:
+        yield Hook(tmp_path / "shares", machine, pid)

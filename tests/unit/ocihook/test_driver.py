@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from hami_dra.sim import SimulatedDriver, create_machine
-from tests.native.sim.cgroups import inside
+from tests.native.sim.cgroups import inside, keep_dmem, waiting_in
 from tests.native.sim.client import run
 from tests.unit.ocihook.hook import GIB, ID, MIB, Hook
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="setting the driver's limits needs root")
+with_both = pytest.mark.parametrize("backend", ["misc", "dmem"])
 
 
+@with_both
 def test_the_driver_holds_what_the_shares_grant(hook: Hook, group: Path) -> None:
     first, second = hook.share("first", 0, 64 * MIB), hook.share("second", 1, 128 * MIB)
     for share in (first, second):
@@ -26,6 +28,7 @@ def test_the_driver_holds_what_the_shares_grant(hook: Hook, group: Path) -> None
     assert run(hook.machine, allocate, *inside(group)) == ["CUDA_ERROR_OUT_OF_MEMORY", "CUDA_SUCCESS"]
 
 
+@with_both
 def test_shares_of_one_gpu_add_up_and_only_the_containers_own(hook: Hook) -> None:
     first, second, other = hook.share("first", 0, 3 * MIB), hook.share("second", 0, 5 * MIB), hook.share("third", 1, 7)
     (hook.share("of another", 0, MIB) / "containers" / "another").touch()
@@ -73,6 +76,18 @@ def test_a_driver_that_cannot_says_what_to_do(hook: Hook, tmp_path: Path) -> Non
     share = hook.share("one", 0, MIB)
     complaint = hook.run(share, "driver", older.library_dir / "libnvidia-ml.so.1")
     assert "update it to R615 or later, or let the claim ask for memoryEnforcement library" in complaint
+    assert hook.notes(share) == {}
+
+
+@pytest.mark.parametrize("backend", ["dmem"])
+def test_a_cgroup_to_which_the_kernel_does_not_hand_its_controller_says_what_to_do(hook: Hook, group: Path) -> None:
+    share = hook.share("one", 0, MIB)
+    below = group / "container"
+    below.mkdir()
+    keep_dmem(group)
+    with waiting_in(below) as hook.pid:
+        complaint = hook.run(share)
+    assert "Not Found (6): the kernel's controller dmem must be handed down to it" in complaint
     assert hook.notes(share) == {}
 
 

@@ -2,33 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hami_dra.kube import DeviceRequestAllocationResult
 from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.shares import Limits
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.integration.test_plugin.container import Container, device_ids
+from tests.integration.test_plugin.memory import TOO_MUCH, on_both_backends
 from tests.integration.test_plugin.node import GIB, Node, share
 from tests.integration.test_plugin.runtime import RuntimeContainer
-from tests.native.sim.cgroups import cgroup
-
-TOO_MUCH = "cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY"
-
-
-@pytest.fixture
-def tree() -> Iterator[Path]:
-    with cgroup() as made:
-        yield made
-
-
-@pytest.fixture
-def machine(tmp_path: Path, tree: Path) -> Machine:
-    gpus = simulated_gpus(2, memory_bytes=16 * GIB)
-    return create_machine(tmp_path / "machine", gpus, SimulatedDriver(version="615.71.09"))
 
 
 async def resize(node: Node, share: str, memory: str, *options: str) -> tuple[int, str]:
@@ -49,14 +32,8 @@ def limit(node: Node, claim: ClaimRef) -> int:
     return Limits.parse(path.read_bytes()).memory
 
 
-async def prepared(node: Node, *results: DeviceRequestAllocationResult, name: str = "one") -> ClaimRef:
-    claim = await node.claim(name, *results)
-    await node.prepared(claim)
-    return claim
-
-
-async def test_driver_and_folder_follow_down_and_up_to_the_grant(node: Node, tree: Path) -> None:
-    claim = await prepared(node, share("gpu", 0))
+@on_both_backends
+async def test_driver_and_folder_follow_down_and_up_to_the_grant(node: Node, tree: Path, claim: ClaimRef) -> None:
     async with RuntimeContainer(node, tree, claim) as container:
         status, said = await resize(node, "one/gpu", "3Gi")
         assert status == 0, said
@@ -69,8 +46,7 @@ async def test_driver_and_folder_follow_down_and_up_to_the_grant(node: Node, tre
         assert await container.take(0, 4 * GIB) == "granted"
 
 
-async def test_it_outlives_a_new_preparation_and_a_new_plugin(node: Node) -> None:
-    claim = await prepared(node, share("gpu", 0))
+async def test_it_outlives_a_new_preparation_and_a_new_plugin(node: Node, claim: ClaimRef) -> None:
     assert (await resize(node, "one/gpu", "3Gi"))[0] == 0
     await node.prepared(claim)
     await node.kill()
@@ -83,8 +59,8 @@ async def test_it_outlives_a_new_preparation_and_a_new_plugin(node: Node) -> Non
     assert limit(node, claim) == 4 * GIB
 
 
-async def test_less_than_is_used_is_refused_with_the_figure(node: Node, tree: Path) -> None:
-    claim = await prepared(node, share("gpu", 0))
+@on_both_backends
+async def test_less_than_is_used_is_refused_with_the_figure(node: Node, tree: Path, claim: ClaimRef) -> None:
     async with RuntimeContainer(node, tree, claim) as container:  # whose program does not account for it
         assert await container.take(0, 2 * GIB) == "granted"
         status, said = await resize(node, "one/gpu", "1Gi")
@@ -98,8 +74,10 @@ async def test_less_than_is_used_is_refused_with_the_figure(node: Node, tree: Pa
         assert "the share's processes hold 4Gi, more than 1Gi" in said
 
 
+@on_both_backends
 async def test_container_with_two_shares_keeps_the_other(node: Node, tree: Path) -> None:
-    claim = await prepared(node, share("a", 0), share("b", 0, memory=2 * GIB))
+    claim = await node.claim("one", share("a", 0), share("b", 0, memory=2 * GIB))
+    await node.prepared(claim)
     async with RuntimeContainer(node, tree, claim) as container:
         assert (await resize(node, "one/a", "1Gi"))[0] == 0
         assert await container.take(0, 3 * GIB + 2**20) == TOO_MUCH
@@ -118,17 +96,17 @@ async def test_container_with_two_shares_keeps_the_other(node: Node, tree: Path)
         ("two/gpu", "3Gi", "2 shares are meant, so say which: --namespace team --share-id"),
     ],
 )
-async def test_what_cannot_be_done_is_said(node: Node, share_name: str, memory: str, reason: str) -> None:
-    claim = await prepared(node, share("gpu", 0))
-    await prepared(node, share("gpu", 0), share("gpu", 1), name="two")
+async def test_what_cannot_be_done_is_said(
+    node: Node, share_name: str, memory: str, reason: str, claim: ClaimRef
+) -> None:
+    await node.prepared(await node.claim("two", share("gpu", 0), share("gpu", 1)))
     status, said = await resize(node, share_name, memory)
     assert status == 1
     assert f"hami-dra resize: {reason}" in said
     assert limit(node, claim) == 4 * GIB
 
 
-async def test_driver_that_does_not_answer_leaves_all_as_it_was(node: Node, tree: Path) -> None:
-    claim = await prepared(node, share("gpu", 0))
+async def test_driver_that_does_not_answer_leaves_all_as_it_was(node: Node, tree: Path, claim: ClaimRef) -> None:
     async with RuntimeContainer(node, tree, claim):
         node.machine.fault(node.machine.gpus[0].uuid, "lost=1")
         status, said = await resize(node, "one/gpu", "3Gi")
