@@ -12,6 +12,7 @@ import pytest
 from hami_dra.gpu import Holder, MemoryProcess, MemoryUnknownError, ask_inventory
 from hami_dra.sim import LimitsBackend, Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.native.sim.cgroups import cgroup, inside, keep_dmem, mount
+from tests.processes import pids_of
 
 GIB = 2**30
 TAKE = """
@@ -54,6 +55,24 @@ async def process(machine: Machine) -> AsyncIterator[MemoryProcess]:
     started = MemoryProcess(machine.root)
     yield started
     await started.end()
+
+
+@pytest.fixture
+async def frozen() -> AsyncIterator[Path]:
+    """A cgroup of version 1 whose processes can be frozen; those thaw, and end if they were told to, in the end."""
+    folder = Path(f"/sys/fs/cgroup/freezer/hami-test-{os.getpid()}")
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"there is no freezer of cgroup version 1 here: {error}")
+    try:
+        yield folder
+    finally:
+        (folder / "freezer.state").write_text("THAWED")
+        async with asyncio.timeout(20):
+            while (folder / "cgroup.procs").read_text():
+                await asyncio.sleep(0.01)
+        folder.rmdir()
 
 
 class Taken:
@@ -173,12 +192,29 @@ async def test_process_that_ends_is_told_of_and_begun_anew(machine: Machine, con
 
 
 async def test_nvml_that_hangs_is_given_up_on(
-    machine: Machine, container: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, container: Path, process: MemoryProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 0.5)
-    process = MemoryProcess(machine.root)
-    state = machine.library_dir / "libnvidia-ml.so.1"
-    state.unlink()
-    os.mkfifo(state)  # opening it waits for ever, as a driver in the kernel may
-    with pytest.raises(MemoryUnknownError, match="NVML has not answered for 0 s"):
-        await asyncio.wait_for(process.ask([Holder(machine.gpus[0].uuid, str(container), None)]), 20)
+    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 2)
+    holder = Holder(machine.gpus[0].uuid, str(container), None)
+    await process.ask([holder])
+    machine.fault(holder.gpu_uuid, "hung=1")
+    with pytest.raises(MemoryUnknownError, match="NVML has not answered for 2 s"):
+        await asyncio.wait_for(process.ask([holder]), 20)
+    machine.fault(holder.gpu_uuid, "hung=0")
+    await process.ask([holder])
+
+
+async def test_process_that_the_driver_holds_in_the_kernel_is_left_behind(
+    machine: Machine, container: Path, process: MemoryProcess, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's freezer of cgroup version 1 keeps a process from its end as well."""
+    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 2)
+    holder = Holder(machine.gpus[0].uuid, str(container), None)
+    await process.ask([holder])
+    (pid,) = pids_of("hami_dra.nvml.memory", str(machine.root))
+    (frozen / "cgroup.procs").write_text(str(pid))
+    (frozen / "freezer.state").write_text("FROZEN")
+    with pytest.raises(MemoryUnknownError, match="NVML has not answered for 2 s"):
+        await asyncio.wait_for(process.ask([holder]), 20)
+    assert pids_of("hami_dra.nvml.memory", str(machine.root)) == [pid]
+    await process.ask([holder])

@@ -14,8 +14,9 @@ from hami_dra.kube import KubeClient
 from hami_dra.plugin.events import ClaimEvents
 from hami_dra.plugin.memory_guard import MemoryGuard
 from hami_dra.plugin.memory_news import MemoryNews
+from hami_dra.plugin.resize import NewSize, ResizeError, resize
 from hami_dra.plugin.status_reports import StatusReports
-from hami_dra.shares import MemoryEnforcement, Share, ShareFolders
+from hami_dra.shares import Limits, Share, ShareFolders
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.native.sim.cgroups import cgroup
 from tests.unit.ocihook.conftest import odd_nvml
@@ -43,7 +44,7 @@ def folders(tmp_path: Path) -> ShareFolders:
     return ShareFolders(tmp_path / "shares")
 
 
-def noted_share(folders: ShareFolders, gpu_uuid: str, container: Path, by: MemoryEnforcement = "driver") -> Share:
+def noted_share(folders: ShareFolders, gpu_uuid: str, container: Path) -> Share:
     """A share of 4 GiB that notes a container, as the hook leaves it."""
     share = Share(
         claim_namespace="team",
@@ -56,7 +57,7 @@ def noted_share(folders: ShareFolders, gpu_uuid: str, container: Path, by: Memor
         gpu_uuid=gpu_uuid,
         cores=30,
         memory=4 * GIB,
-        memory_enforcement=by,
+        memory_enforcement="driver",
     )
     folders.ensure(share)
     (folders.path(share) / "containers" / "c0ffee").write_text(f"version 1\ncgroup {container}\npid 1\n")
@@ -99,6 +100,40 @@ async def test_limits_are_kept_while_the_api_server_does_not_answer(
             ]
             assert guard.repairs == ({share.gpu_uuid: repairs} if repairs else {})
             machine.fault(share.gpu_uuid, "reset=1")
+
+
+async def test_nothing_is_known_while_a_gpu_hangs_and_limits_are_kept_again_after(
+    machine: Machine,
+    folders: ShareFolders,
+    container: Path,
+    silent_kube: KubeClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 2)
+    share = noted_share(folders, machine.gpus[0].uuid, container)
+    async with guarding(machine.root, folders, silent_kube) as guard:
+        await guard.look()
+        assert guard.of(share).used == 0
+        machine.fault(share.gpu_uuid, "reset=1", "hung=1")
+        async with asyncio.timeout(20):
+            await guard.look()
+        assert guard.of(share).used is None
+        machine.fault(share.gpu_uuid, "hung=0")
+        await guard.look()
+        assert guard.repairs == {share.gpu_uuid: 1}
+
+
+async def test_resize_that_a_gpu_hangs_under_leaves_all_as_it_was(
+    machine: Machine, folders: ShareFolders, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hami_dra.gpu.memory_process._PATIENCE_SECONDS", 2)
+    share = noted_share(folders, machine.gpus[0].uuid, container)
+    await resize(folders, machine.root, NewSize("claim", "gpu", 3 * GIB))
+    machine.fault(share.gpu_uuid, "hung=1")
+    for memory in (2 * GIB, 4 * GIB):
+        with pytest.raises(ResizeError, match="NVML has not answered for 2 s"):
+            await asyncio.wait_for(resize(folders, machine.root, NewSize("claim", "gpu", memory)), 20)
+        assert Limits.parse((folders.path(share) / "limits").read_bytes()).memory == 3 * GIB
 
 
 async def test_share_that_changes_while_its_limit_is_set_has_the_new_one_and_no_false_alarm(

@@ -137,6 +137,33 @@ def test_recovery_action_is_told_by_drivers_that_know_it(machine: Machine, tmp_p
     assert result == 3
 
 
+def test_calls_on_a_hung_gpu_return_when_it_is_well_again(machine: Machine) -> None:
+    seen = run(
+        machine,
+        """
+import threading
+answers = []
+hanging = threading.Thread(target=lambda: answers.append(nvmlDeviceGetUUID(device)))
+fault("hung=1")
+hanging.start()
+hanging.join(0.2)
+before = [answers, nvmlDeviceGetUUID(other)]
+command = [sys.executable, "-c", "import pynvml; print(1, flush=True); pynvml.nvmlInit(); print(2)"]
+starting = subprocess.Popen(command, stdout=subprocess.PIPE)
+assert starting.stdout.readline() == b"1\\n"
+try:
+    starting.wait(0.2)
+except subprocess.TimeoutExpired:
+    before = [*map(str, before)]
+fault("hung=0")
+hanging.join()
+show([before, answers, starting.communicate()[0].decode()])
+""",
+    )
+    gpu, other = (each.uuid for each in machine.gpus)
+    assert seen == [["[]", other], [gpu], "2\n"]
+
+
 def test_lost_gpu_answers_nothing_else_and_comes_back(machine: Machine) -> None:
     seen = run(
         machine,

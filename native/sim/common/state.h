@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    7u /* of this layout */
+#define SIM_VERSION    8u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -67,6 +67,7 @@ struct sim_health {
     _Atomic uint32_t remap_failed;
     _Atomic uint32_t recovery_action; /* NVML's number */
     _Atomic uint32_t lost;            /* it has fallen off the bus */
+    _Atomic uint32_t hung;            /* no call of NVML on it returns as long as it is so */
 };
 
 /* Something that happened to a GPU, as NVML reports it. */

@@ -6,6 +6,9 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
+
+#define POLL_NS 10000000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct machine machine;
@@ -42,12 +45,18 @@ static bool is_mig_device(nvmlDevice_t device) {
            atomic_load(&machine.state->mig[device->gpu].exists) != 0;
 }
 
+static void wait_while_hung(unsigned gpu) {
+    while (atomic_load(&machine.state->health[gpu].hung) != 0)
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+}
+
 nvmlReturn_t library_gpu(nvmlDevice_t device, const struct sim_gpu **gpu) {
     if (library_machine() == NULL)
         return NVML_ERROR_UNINITIALIZED;
     if (!is_one_of(device, devices, device_count) && !is_mig_device(device))
         return NVML_ERROR_INVALID_ARGUMENT;
     *gpu = &machine.state->gpus[device->gpu];
+    wait_while_hung(mig_gpu_of(machine.state, device->gpu));
     return library_is_lost(mig_gpu_of(machine.state, device->gpu)) ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
 }
 
@@ -98,8 +107,10 @@ static nvmlReturn_t open_machine(void) {
     }
     unsigned gpus[SIM_MAX_GPUS];
     device_count = machine_usable_gpus(&machine, gpus);
-    for (unsigned i = 0; i < device_count; i++)
+    for (unsigned i = 0; i < device_count; i++) {
         devices[i].gpu = gpus[i];
+        wait_while_hung(gpus[i]); /* it opens all that it may use */
+    }
     return NVML_SUCCESS;
 }
 

@@ -60,6 +60,10 @@ static void set_lost(const struct target *target, uint64_t lost) {
     atomic_store(&target->health->lost, (uint32_t)lost);
 }
 
+static void set_hung(const struct target *target, uint64_t hung) {
+    atomic_store(&target->health->hung, (uint32_t)hung);
+}
+
 /* What the driver does when it loads, as after a GPU's reset: rows are remapped, it counts anew, and knows no limits of
  * cgroups. */
 static void reset(const struct target *target, uint64_t unused) {
@@ -87,6 +91,7 @@ static const struct {
     {"remap-failed", 0, 1, set_failed},
     {"recovery-action", NVML_GPU_RECOVERY_ACTION_NONE, NVML_GPU_RECOVERY_ACTION_DRAIN_AND_RESET, set_recovery},
     {"lost", 0, 1, set_lost},
+    {"hung", 0, 1, set_hung},
     {"reset", 1, 1, reset},
 };
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from hami_dra.kube import Device, KubeClient
@@ -33,6 +33,9 @@ from .sweep import Sweeper
 from .taints import taints_of
 
 _log = logging.getLogger(__name__)
+
+_FIRST_SECONDS = 10
+"""So long the kubelet may wait at a start for NVML's first answer: what is prepared before it is refused."""
 
 
 class Agent:
@@ -79,11 +82,21 @@ class Agent:
         async with self._endpoint(), asyncio.TaskGroup() as tasks:
             # Endpoint and health come first: GPUs that wake, or never answer, take longer than the kubelet waits for a
             # sign of life, and what ails them is known the sooner.
-            watching = tasks.create_task(self._health.run(self._offer, self._watch))
-            await do_until(stop, self._watch.look())
+            watching = [
+                tasks.create_task(self._health.run(self._offer, self._watch)),
+                tasks.create_task(self._watch.run(self._follow)),
+            ]
+            await do_until(stop, self._first_answer())
             if not stop.is_set():
                 await self._serve(stop, tasks)
-            watching.cancel()
+            for each in watching:
+                each.cancel()
+
+    async def _first_answer(self) -> None:
+        """Wait until NVML has answered, but not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await self._watch.known.wait()
 
     async def _serve(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
         self._succession.join()
@@ -101,12 +114,12 @@ class Agent:
         yield self._node_events.run()
         yield self._health_news.run()
         yield self._publish()
-        yield self._watch.run(self._follow)
         yield self._sweep()
         yield self._guard.run()
         yield self._memory_news.run()
 
     async def _publish(self) -> None:
+        await self._watch.known.wait()  # what another instance publishes stands until then
         await self._health.first()
         self._follow(self._watch.node)
         await self._publication.run()

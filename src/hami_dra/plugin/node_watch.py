@@ -24,7 +24,10 @@ MigDevice = tuple[str, str | None]
 
 
 class NodeWatch:
-    """`node` is what this node has to offer at present; it never has to be waited for."""
+    """`node` is what this node has to offer at present; it never has to be waited for.
+
+    Until `known` is set NVML has not answered since the plugin started, so that `node` has no GPUs says nothing.
+    """
 
     def __init__(self, options: Options, installed: Path) -> None:
         self._options = options
@@ -35,6 +38,7 @@ class NodeWatch:
         self._divisions: dict[str, frozenset[MigDevice]] = {}
         self._divisions_asked_about: dict[str, frozenset[MigDevice]] = {}
         self.node = empty_node(options, installed)
+        self.known = asyncio.Event()
 
     async def look(self) -> None:
         """Ask NVML and nvidia-ctk, unless nothing has changed since; without an answer the node has no GPUs."""
@@ -52,6 +56,7 @@ class NodeWatch:
             if str(error) != self._problem:
                 _log.error("there is no GPU to share: %s%s; waiting for one", error, self._roots())
             self._problem = str(error)
+        self.known.set()
 
     def _roots(self) -> str:
         """What the driver's folder is called on the host, where people know it by that."""
@@ -78,7 +83,8 @@ class NodeWatch:
         return any(parts != known.get(uuid, set()) for uuid, parts in self._divisions.items())
 
     async def run(self, changed: Callable[[GpuNode], None]) -> Never:
-        """Look in intervals until cancelled, and tell what has changed."""
+        """Look in intervals until cancelled, and tell what has changed since the first answer."""
+        await self.look()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             before = self.node

@@ -61,6 +61,11 @@ class ClaimPreparer:
         self._events.forget(claim.uid)
 
     def _lay_out(self, found: ResourceClaim, claim: ClaimRef) -> tuple[Share, ...]:
+        if not self._watch.known.is_set():
+            raise ClaimError(
+                "NVML has not answered since this node's plugin started, so its GPUs are not known yet: GPUs may be "
+                "waking; if it lasts, see whether nvidia-smi works on the node"
+            )
         node = self._watch.node
         shares = shares_of(found, claim, node.name, node.gpus, self._enforcement)
         metadata = metadata_of(found, claim, shares, node.gpus)

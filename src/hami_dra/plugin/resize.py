@@ -1,6 +1,7 @@
 """Changes how much of its GPU's memory a share may use while its containers run, within what the scheduler granted."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,9 +55,10 @@ async def resize(folders: ShareFolders, driver_root: Path, wanted: NewSize) -> s
         folders.resize(noted.share, wanted.memory)
         try:
             _check_limits(await _ask(process, [_resized(each, noted, wanted.memory) for each in running]))
-        except ResizeError:
+        except (MemoryUnknownError, ResizeError):
             folders.resize(noted.share, noted.memory)
-            await _ask(process, running)
+            with suppress(MemoryUnknownError):  # the plugin sets the limit by the folder when NVML answers again
+                await _ask(process, running)
             raise
     except (MemoryUnknownError, OSError) as error:
         raise ResizeError(str(error)) from error

@@ -67,6 +67,13 @@ def test_an_nvml_that_misbehaves_fails_the_container(hook: Hook, odd_nvml: Path,
     assert hook.notes(share) == {}
 
 
+def test_a_gpu_that_hangs_fails_the_container_in_time(hook: Hook) -> None:
+    share = hook.share("one", 0, MIB)
+    hook.machine.fault(hook.machine.gpus[0].uuid, "hung=1")
+    assert "NVML did not answer within" in hook.run(share, "driver", None, "--timeout-ms", "300")
+    assert hook.notes(share) == {}
+
+
 def test_what_nvml_prints_is_lost(hook: Hook, odd_nvml: Path) -> None:
     assert hook.run(hook.share("one", 0, MIB), "driver", odd_nvml / "chatting.so") == ""
 

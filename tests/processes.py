@@ -1,0 +1,24 @@
+"""Processes that programs under test have begun."""
+
+from pathlib import Path
+
+
+def pids_of(*words: str) -> list[int]:
+    """The processes on whose command lines all of these words stand."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue  # it has ended
+        if set(words) <= set(line):
+            found.append(int(folder.name))
+    return found
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether a process waits for a time to pass, rather than for somebody."""
+    try:
+        return "nanosleep" in Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:
+        return False
