@@ -46,6 +46,7 @@
  *   version 1
  *   cgroup /sys/fs/cgroup/kubepods.slice/…   the container's directory, as the container runtime sees it
  *   pid 4711                                 its first process, in the runtime's PID namespace
+ *   enforce driver                           or library: who is to hold it to this share
  */
 #define HAMI_CONTAINERS_DIR    "containers"
 #define HAMI_CONTAINER_VERSION 1

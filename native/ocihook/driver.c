@@ -74,14 +74,14 @@ bool driver_limit(const struct driver_order *order, struct problem *problem) {
         return false;
     uint64_t is = UINT64_MAX;
     for (int i = 0; i < TRIES; i++) {
-        uint64_t wanted;
+        struct grant wanted;
         if (!shares_sum(order->share, order->state, &own.gpu, &wanted, problem))
             return false;
-        if (wanted == is)
-            return check(&nvml, device, order->cgroup, wanted, problem);
-        if (!set(&nvml, device, order->cgroup, wanted, problem))
+        if (wanted.bytes == is)
+            return check(&nvml, device, order->cgroup, is, problem);
+        if (!set(&nvml, device, order->cgroup, wanted.bytes, problem))
             return false;
-        is = wanted;
+        is = wanted.bytes;
     }
     return problem_is(problem, "the shares in %s change without end", order->share);
 }

@@ -9,6 +9,7 @@
 #include "ocihook/note.h"
 #include "ocihook/options.h"
 #include "ocihook/problem.h"
+#include "ocihook/shares.h"
 #include "ocihook/state.h"
 #include "ocihook/supervise.h"
 
@@ -29,6 +30,16 @@ static bool enforce(const struct options *options, const struct state *state, co
     return false;
 }
 
+/* A container with several shares of a GPU is held by the driver to all of them if it is to one: whichever hook comes
+ * last sets that. What cannot be told of the others the plugin mends. */
+static bool is_by_driver(const struct options *options, const struct state *state) {
+    struct limits own;
+    struct grant grant;
+    struct problem unheard;
+    return options->by_driver || (shares_own(options->share, &own, &unheard) &&
+                                  shares_sum(options->share, state, &own.gpu, &grant, &unheard) && grant.by_driver);
+}
+
 /* On a node without cgroup v2 the library needs none: there a container starts, and goes unnoted. */
 static bool run(const struct options *options, struct problem *problem) {
     struct state state;
@@ -38,8 +49,8 @@ static bool run(const struct options *options, struct problem *problem) {
         return false;
     if (!cgroup_find(state.pid, cgroup, problem))
         return !options->by_driver;
-    return note_write(options->share, &state, cgroup, problem) &&
-           (!options->by_driver || enforce(options, &state, cgroup, end, problem));
+    return note_write(options->share, &state, cgroup, options->by_driver, problem) &&
+           (!is_by_driver(options, &state) || enforce(options, &state, cgroup, end, problem));
 }
 
 int main(int count, char **arguments) {

@@ -14,6 +14,10 @@
 /* A container's id has no dot at its start, so no container's note is called like this. */
 #define UNFINISHED "."
 
+#define NOTE_SIZE  (PATH_MAX + 96)
+#define BY_DRIVER  "enforce driver\n"
+#define BY_LIBRARY "enforce library\n"
+
 static int open_folder(const char *share) {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", share, HAMI_CONTAINERS_DIR) >= sizeof path) {
@@ -52,11 +56,13 @@ static bool write_note(int folder, const char *id, const char *text) {
     return false;
 }
 
-bool note_write(const char *share, const struct state *state, const char *cgroup, struct problem *problem) {
-    char text[PATH_MAX + 64];
+bool note_write(const char *share, const struct state *state, const char *cgroup, bool by_driver,
+                struct problem *problem) {
+    char text[NOTE_SIZE];
     if (strchr(cgroup, '\n') != NULL)
         return problem_is(problem, "the name of the container's cgroup has a line break: %s", cgroup);
-    snprintf(text, sizeof text, "version %d\ncgroup %s\npid %d\n", HAMI_CONTAINER_VERSION, cgroup, (int)state->pid);
+    snprintf(text, sizeof text, "version %d\ncgroup %s\npid %d\n%s", HAMI_CONTAINER_VERSION, cgroup, (int)state->pid,
+             by_driver ? BY_DRIVER : BY_LIBRARY);
     int folder = open_folder(share);
     if (folder < 0)
         return problem_is(problem, "the share's folder %s/%s cannot be opened: %s: has the plugin prepared the claim?",
@@ -78,9 +84,19 @@ void note_remove(const char *share, const struct state *state) {
     close(folder);
 }
 
-bool note_exists(int share, const struct state *state) {
+enum note note_read(int share, const struct state *state) {
     char path[PATH_MAX];
+    char text[NOTE_SIZE];
     struct stat status;
     snprintf(path, sizeof path, "%s/%s", HAMI_CONTAINERS_DIR, state->id);
-    return fstatat(share, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+    int file = openat(share, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
+        return NOTE_NONE;
+    bool is_note = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    ssize_t length = is_note ? read(file, text, sizeof text - 1) : 0;
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    if (!is_note)
+        return NOTE_NONE;
+    return strstr(text, "\n" BY_DRIVER) != NULL ? NOTE_BY_DRIVER : NOTE_BY_LIBRARY;
 }

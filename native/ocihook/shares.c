@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool read_limits(const char *share, struct limits *limits, struct problem *problem) {
+bool shares_own(const char *share, struct limits *limits, struct problem *problem) {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", share, HAMI_LIMITS_FILE) >= sizeof path)
         return problem_is(problem, "the path of the share is too long: %s", share);
@@ -22,39 +22,36 @@ static bool read_limits(const char *share, struct limits *limits, struct problem
            problem_is(problem, "%s %s: delete the pod, for its claim to be prepared anew", path, reason);
 }
 
-bool shares_own(const char *share, struct limits *limits, struct problem *problem) {
-    return read_limits(share, limits, problem);
-}
-
-/* Whether the folder `name` in `parent` is of a share that notes the container. */
-static bool is_noted(int parent, const char *name, const struct state *state) {
+/* How the share whose folder is `name` in `parent` notes the container. */
+static enum note note_in(int parent, const char *name, const struct state *state) {
     if (name[0] == '.')
-        return false;
+        return NOTE_NONE;
     int share = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (share < 0)
-        return false;
-    bool noted = note_exists(share, state);
+        return NOTE_NONE;
+    enum note note = note_read(share, state);
     close(share);
-    return noted;
+    return note;
 }
 
-static bool add(const char *parent, const char *name, const struct uuid *gpu, uint64_t *bytes,
+static bool add(const char *parent, const char *name, enum note note, const struct uuid *gpu, struct grant *grant,
                 struct problem *problem) {
     char share[PATH_MAX];
     struct limits limits;
     if ((size_t)snprintf(share, sizeof share, "%s/%s", parent, name) >= sizeof share)
         return problem_is(problem, "the path of the share is too long: %s", parent);
-    if (!read_limits(share, &limits, problem))
+    if (!shares_own(share, &limits, problem))
         return false;
     if (!uuid_equal(&limits.gpu, gpu))
         return true;
-    if (limits.memory > BYTES_MAX - *bytes)
+    if (limits.memory > BYTES_MAX - grant->bytes)
         return problem_is(problem, "the shares of the container in %s add up to more than any GPU has", parent);
-    *bytes += limits.memory;
+    grant->bytes += limits.memory;
+    grant->by_driver |= note == NOTE_BY_DRIVER;
     return true;
 }
 
-bool shares_sum(const char *share, const struct state *state, const struct uuid *gpu, uint64_t *bytes,
+bool shares_sum(const char *share, const struct state *state, const struct uuid *gpu, struct grant *grant,
                 struct problem *problem) {
     char parent[PATH_MAX];
     snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(share, '/') - share), share);
@@ -62,11 +59,13 @@ bool shares_sum(const char *share, const struct state *state, const struct uuid 
     if (folder == NULL)
         return problem_is(problem, "the folder of shares %s cannot be read: %s", parent, strerror(errno));
     bool fine = true;
-    *bytes = 0;
+    *grant = (struct grant){.bytes = 0};
     errno = 0;
-    for (struct dirent *entry; fine && (entry = readdir(folder)) != NULL; errno = 0)
-        if (is_noted(dirfd(folder), entry->d_name, state))
-            fine = add(parent, entry->d_name, gpu, bytes, problem);
+    for (struct dirent *entry; fine && (entry = readdir(folder)) != NULL; errno = 0) {
+        enum note note = note_in(dirfd(folder), entry->d_name, state);
+        if (note != NOTE_NONE)
+            fine = add(parent, entry->d_name, note, gpu, grant, problem);
+    }
     if (fine && errno != 0)
         fine = problem_is(problem, "the folder of shares %s cannot be read: %s", parent, strerror(errno));
     closedir(folder);

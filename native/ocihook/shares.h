@@ -12,9 +12,14 @@
 /* Reads the share's own limits. */
 bool shares_own(const char *share, struct limits *limits, struct problem *problem);
 
-/* Adds up the memory of the GPU that is granted by those shares beside `share`, itself among them, that note the
- * container. */
-bool shares_sum(const char *share, const struct state *state, const struct uuid *gpu, uint64_t *bytes,
+/* What a container may have of a GPU, and whether the driver is to hold it to a share of that. */
+struct grant {
+    uint64_t bytes;
+    bool by_driver;
+};
+
+/* Adds up what is granted of the GPU by those shares beside `share`, itself among them, that note the container. */
+bool shares_sum(const char *share, const struct state *state, const struct uuid *gpu, struct grant *grant,
                 struct problem *problem);
 
 #endif

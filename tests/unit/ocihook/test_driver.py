@@ -20,7 +20,7 @@ def test_the_driver_holds_what_the_shares_grant(hook: Hook, group: Path) -> None
     first, second = hook.share("first", 0, 64 * MIB), hook.share("second", 1, 128 * MIB)
     for share in (first, second):
         assert hook.run(share) == ""
-        assert hook.notes(share) == {ID: f"version 1\ncgroup {group}\npid {hook.pid}\n"}
+        assert hook.notes(share) == {ID: f"version 1\ncgroup {group}\npid {hook.pid}\nenforce driver\n"}
     (one,), (other,) = hook.limits(0), hook.limits(1)
     assert (one.cgroup, one.soft, one.hard) == (group.stat().st_ino, 0, 64 * MIB)
     assert (other.cgroup, other.soft, other.hard) == (group.stat().st_ino, 0, 128 * MIB)
@@ -39,6 +39,18 @@ def test_shares_of_one_gpu_add_up_and_only_the_containers_own(hook: Hook) -> Non
         sums.append([limit.hard for limit in hook.limits(0)])
     assert sums == [[3 * MIB], [3 * MIB], [8 * MIB], [8 * MIB]]
     assert [limit.hard for limit in hook.limits(1)] == [7]
+
+
+@pytest.mark.parametrize("order", ["driver library", "library driver"])
+def test_a_container_of_which_one_share_is_by_the_driver_is_limited_to_all_whichever_comes_last(
+    hook: Hook, order: str
+) -> None:
+    elsewhere = hook.share("elsewhere", 1, MIB)
+    for enforce, memory in zip(order.split(), (3 * MIB, 5 * MIB), strict=True):
+        assert hook.run(hook.share(enforce, 0, memory), enforce) == ""
+    assert hook.run(elsewhere, "library") == ""
+    assert [limit.hard for limit in hook.limits(0)] == [8 * MIB]
+    assert hook.limits(1) == []
 
 
 def test_the_driver_adds_up_what_changes_meanwhile(hook: Hook, odd_nvml: Path, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_note_tells_where_the_container_is(hook: Hook, share: Path, group: Pat
     leftover = share / "containers" / f".{ID}"
     leftover.write_text("of a hook that was killed")
     assert hook.run(share, "library", Path("/nonexistent/libnvidia-ml.so.1")) == ""
-    assert hook.notes(share) == {ID: f"version 1\ncgroup {group}\npid {hook.pid}\n"}
+    assert hook.notes(share) == {ID: f"version 1\ncgroup {group}\npid {hook.pid}\nenforce library\n"}
     assert (share / "containers" / ID).stat().st_mode & 0o777 == 0o644
     assert hook.limits(0) == []
 
