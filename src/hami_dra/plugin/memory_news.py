@@ -12,6 +12,7 @@ from hami_dra.shares import Container, Share, ShareFolders, containers_of
 from .events import ClaimEvents
 from .eviction import Evictor
 from .share_memory import ShareMemory
+from .status import limitedness
 from .status_reports import StatusReports
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ class MemoryNews:
             self._reports.prepared(claim, of_claim)
             if memory and not memory.is_held:
                 reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
-                self._events.tell(_ref(share), claim, reason, memory.message)
+                said = limitedness(claim.status.devices, share)
+                is_again = said is not None and said.status == "True"
+                self._events.tell(_ref(share), claim, reason, memory.message, is_again=is_again)
 
     async def _evict(self, evictor: Evictor, memory: ShareMemory, among: tuple[Container, ...]) -> None:
         if claim := await self._claim(memory.share):

@@ -15,6 +15,7 @@ from .share_memory import ShareMemory
 KIND = "ShareStatus"
 
 _READY = "Ready"
+_MEMORY_LIMITED = "MemoryLimited"
 _HOW_CORES_ARE_HELD: Mapping[ComputePolicy, str] = {
     "hard": "",
     "work-conserving": "; more cores while nobody else wants them",
@@ -45,9 +46,18 @@ def device_statuses(
 
 def readiness(said: Iterable[AllocatedDeviceStatus], share: Share) -> Condition | None:
     """The condition Ready of a share in a claim's `status.devices`."""
+    return _condition(said, share, _READY)
+
+
+def limitedness(said: Iterable[AllocatedDeviceStatus], share: Share) -> Condition | None:
+    """The condition MemoryLimited of a share in a claim's `status.devices`."""
+    return _condition(said, share, _MEMORY_LIMITED)
+
+
+def _condition(said: Iterable[AllocatedDeviceStatus], share: Share, type_: str) -> Condition | None:
     entry = _entry(said, share)
     conditions = entry.conditions or () if entry else ()
-    return next((each for each in conditions if each.type == _READY), None)
+    return next((each for each in conditions if each.type == type_), None)
 
 
 def _entry(said: Iterable[AllocatedDeviceStatus], share: Share) -> AllocatedDeviceStatus | None:
@@ -67,7 +77,7 @@ def _status(share: Share, since: datetime, ready: Condition, memory: ShareMemory
     conditions = [ready]
     if share.access == "limited":
         status: Literal["True", "False"] = "True" if memory.is_held else "False"
-        conditions.append(Condition("MemoryLimited", status, memory.reason, memory.message, since))
+        conditions.append(Condition(_MEMORY_LIMITED, status, memory.reason, memory.message, since))
     return AllocatedDeviceStatus(
         driver=DRIVER_NAME,
         pool=share.pool,

@@ -1,5 +1,6 @@
 """What gets past the limits that libvgpu.so holds alone: the driver has none, or the claim wants none of them."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ from tests.integration.test_plugin.test_permissions import EVICT
 evicting = pytest.mark.parametrize("environment", [{"HAMI_DRA_ON_OVERUSE": "evict"}], ids=["evict"])
 
 
+async def told_so_often(node: Node, times: int) -> None:
+    """Wait for so many Events about overuse on the claim, and on its pods."""
+
+    def is_told() -> bool:
+        return Counter(kind for kind, _ in told(node, "MemoryOverused")) == {"ResourceClaim": times, "Pod": times}
+
+    await until(is_told, f"{times} Events on claim and pods")
+
+
 @pytest.mark.parametrize("driver", [OLDER, LIMITING, LIMITING_BY_DMEM], ids=["older", "misc", "dmem"])
 async def test_library_alone_is_got_past_and_that_is_reported(node: Node, tree: Path) -> None:
     claim = await node.claim("one", share("gpu", 0), config=(wants("library"),))
@@ -41,6 +51,16 @@ async def test_library_alone_is_got_past_and_that_is_reported(node: Node, tree: 
         ):
             assert await sample(node, name) == value
     await until(lambda: condition(node, claim) == ("True", "ByLibrary"), "the claim's condition after its end")
+
+
+@on_older_driver
+async def test_overuse_that_comes_again_is_told_of_again(node: Node, tree: Path, claim: ClaimRef) -> None:
+    for times in (1, 2):
+        await until(lambda: condition(node, claim) == ("True", "ByLibrary"), "the claim's condition")
+        async with RuntimeContainer(node, tree, claim) as container:
+            assert await container.take(0, 6 * GIB) == "granted"
+            await until(lambda: condition(node, claim) == ("False", "Overused"), "the claim's condition")
+            await told_so_often(node, times)
 
 
 @on_older_driver
