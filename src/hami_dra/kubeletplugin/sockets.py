@@ -39,9 +39,12 @@ class SocketName:
         )
 
     def remove_dead(self) -> None:
-        """Remove the sockets of all instances that were killed. Raises SocketError."""
+        """Remove the sockets of all instances that were killed, those included that had no name yet.
+
+        Raises SocketError.
+        """
         stems = "|".join(map(re.escape, self._stems))
-        ours = re.compile(f"({stems})(-{_POD_UID})?{re.escape(self._ending)}")
+        ours = re.compile(rf"\.?({stems})(-{_POD_UID})?{re.escape(self._ending)}")
         try:
             for path in self._folder.iterdir():
                 if ours.fullmatch(path.name) and is_dead(path):

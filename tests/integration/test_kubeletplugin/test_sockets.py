@@ -47,6 +47,7 @@ async def test_sockets_of_killed_instances_go_and_those_of_others_stay(
     killed = uuid4()
     for path in (plugin_dir / f"dra-{killed}.sock", registry / f"{NAME}-{killed}-reg.sock", plugin_dir / "dra.sock"):
         leave(path)
+        leave(path.with_name(f".{path.name}"))
     leave(registry / "nic.example.com-reg.sock")
     with socket.socket(socket.AF_UNIX) as alive:
         older = uuid4()
