@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hami_dra.kube import AccessError, Device, KubeClient, KubeError, SlicePublisher
+from hami_dra.kube import Device, KubeClient, KubeError, SlicePublisher
 from hami_dra.kubeletplugin import ClaimError, ClaimRef, DeviceHealth, HealthStatus, KubeletPlugin, PreparedDevice
 
 NAME = "lamp.example.com"
@@ -68,9 +68,10 @@ def _cdi_device(claim: ClaimRef, lamp: str) -> dict[str, object]:
 
 
 async def run(options: Namespace) -> None:
-    """Publish the lamps and serve the kubelet until SIGTERM."""
+    """Publish the lamps and serve the kubelet until SIGTERM, or Ctrl-C."""
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with KubeClient.from_url(options.api_server) if options.api_server else KubeClient.from_cluster() as kube:
         driver, publisher = LampDriver(kube, options), SlicePublisher(kube, NAME, options.node_name)
         folders = {"plugin_dir": options.plugin_dir, "registry_dir": options.registry_dir}
@@ -85,7 +86,7 @@ async def run(options: Namespace) -> None:
 
 if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--node-name", default=os.environ.get("NODE_NAME"))
+    parser.add_argument("--node-name", default=os.environ.get("NODE_NAME"), required="NODE_NAME" not in os.environ)
     parser.add_argument("--api-server", help="URL of one that asks for no credentials (default: the pod's own)")
     parser.add_argument("--cdi-dir", type=Path, default="/var/run/cdi")
     parser.add_argument("--plugin-dir", type=Path, default=f"/var/lib/kubelet/plugins/{NAME}")
@@ -93,5 +94,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     try:
         asyncio.run(run(parser.parse_args()))
-    except (AccessError, KubeError, OSError) as error:
+    except (KubeError, OSError) as error:
         sys.exit(f"cannot start: {error}")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -118,6 +119,20 @@ async def test_example_publishes_prepares_reports_health_and_unprepares(node: No
         assert await stop(process) == 0
     assert node.sockets() == []
     assert "Traceback" not in node.log.read_text()
+
+
+async def test_example_ends_at_ctrl_c_and_says_what_it_needs(node: Node) -> None:
+    async with asyncio.timeout(DEADLINE), Kubelet(node.registry) as kubelet:
+        process = await node.start()
+        await kubelet.registered(NAME)
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    assert "Traceback" not in node.log.read_text()
+    environment = {name: value for name, value in os.environ.items() if name != "NODE_NAME"}
+    ended = await asyncio.create_subprocess_exec(sys.executable, EXAMPLE, env=environment, stderr=subprocess.PIPE)
+    _, said = await ended.communicate()
+    assert ended.returncode == 2
+    assert b"the following arguments are required: --node-name" in said
 
 
 async def test_update_with_both_instances_running_has_no_failed_prepare(node: Node) -> None:
