@@ -85,8 +85,11 @@ def test_sim_says_what_is_wrong(tmp_path: Path, text: bytes, complaint: str) -> 
 )
 def test_a_full_disk_below_standard_output_is_said_in_a_line(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "lab.toml").write_text("[[gpu]]\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        done = subprocess.run(
+            [PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+        )
     assert (done.returncode, done.stderr) == (1, "hami-dra: [Errno 28] No space left on device\n")
 
 

@@ -1,6 +1,7 @@
 """`hami-dra`: what people type."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from shlex import quote
@@ -29,6 +30,8 @@ def main() -> None:
     try:
         app()
     except OSError as error:
+        # What is still to be written would fail again when Python ends, with another message and status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(f"hami-dra: {error}")
 
 
