@@ -39,6 +39,8 @@ def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Archives of the driver's image and of the pods'; the cluster's programs are built with them."""
     if EXISTING:
         pytest.skip("needs a cluster of its own, and KUBECONFIG names another")
+    if os.geteuid() != 0:  # before much is built for nothing
+        pytest.exit("a cluster of our own needs root; or set KUBECONFIG to use another", returncode=1)
     folder = tmp_path_factory.mktemp("images")
     # From cold this takes minutes and tells how far it is, which pytest would keep to itself.
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
