@@ -5,6 +5,7 @@ wheel. The first three come from the cache, so after a change of source only the
 """
 
 import configparser
+import os
 import subprocess
 import sys
 import tempfile
@@ -62,5 +63,13 @@ def _write_launchers(root: Path) -> None:
         launcher.chmod(0o755)
 
 
+def main() -> None:
+    """Build, or say what could not be done; the programs that are run have said why."""
+    try:
+        print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ARCHIVES / "hami-dra-driver.tar"))
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{error.cmd[0]} failed" + (": it needs root" if os.geteuid() else ""))
+
+
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ARCHIVES / "hami-dra-driver.tar"))
+    main()
