@@ -76,7 +76,7 @@ struct pass {
 
 COLD struct compute *compute_create(struct gpu *gpu);
 COLD bool compute_read_again(struct compute *compute);
-COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t name);
+COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct task task);
 COLD void compute_launched(struct pass pass, bool succeeded);
 
 static inline bool compute_is_outdated(const struct compute *compute) {
@@ -110,7 +110,7 @@ static inline struct pass compute_admit(const void *what, uint64_t threads, CUst
     uint64_t name = costs_name(what, threads);
     if (compute == NULL || lanes_admit(&compute->lanes, &compute->costs, stream, name))
         return (struct pass){0};
-    return compute_ask(compute, stream, name);
+    return compute_ask(compute, stream, costs_task(what, threads));
 }
 
 static inline CUresult compute_admitted(struct pass pass, CUresult result) {

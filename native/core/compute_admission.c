@@ -154,7 +154,7 @@ static enum work work_of(const struct flight *flight) {
     return flight->ns > 0 ? WORK_MAYBE : WORK_NONE;
 }
 
-static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name) {
+static bool begin_mark(struct compute *compute, struct pass *pass, const struct task *task) {
     struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     uint64_t of_others = 0;
     pass->before = work_of(&flight);
@@ -166,18 +166,18 @@ static bool begin_mark(struct compute *compute, struct pass *pass, uint64_t name
     pass->begun = clock_ns();
     if (pass->before != WORK_SOME)
         compute->progressed = pass->begun;
-    bool begun = mark_begin(pass->lane, pass->stream, name, of_others);
+    bool begun = mark_begin(pass->lane, pass->stream, task, of_others);
     pass->noted = clock_ns();
     return begun;
 }
 
-static struct pass admit(struct compute *compute, CUstream stream, uint64_t name) {
+static struct pass admit(struct compute *compute, CUstream stream, const struct task *task) {
     lock_take(&compute->lock);
     struct pass pass = {.compute = compute, .lane = wait_for_admission(compute, stream), .stream = stream};
     if (pass.lane == NULL) {
         pass.compute = NULL;
-    } else if (!begin_mark(compute, &pass, name)) {
-        lane_add(pass.lane, &compute->costs, name);
+    } else if (!begin_mark(compute, &pass, task)) {
+        lane_add(pass.lane, &compute->costs, task);
         pass.compute = NULL;
     }
     lock_release(&compute->lock);
@@ -192,7 +192,7 @@ static void forget_captured(struct compute *compute, CUstream stream) {
 }
 
 /* Events are looked at while other streams may be captured, which only this mode allows. */
-COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t name) {
+COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct task task) {
     struct pass pass = {0};
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
@@ -201,7 +201,7 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, uint64_t 
     if (compute != NULL && is_capturing(stream))
         forget_captured(compute, stream);
     else if (compute != NULL)
-        pass = admit(compute, stream, name);
+        pass = admit(compute, stream, &task);
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
     pass.making = clock_ns();
     return pass;

@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* The smallest grid takes some time. */
+#define LEAST_GUESS_NS 2000
+
 /* One that differs much is of a changed launch (other data, another clock rate), a small difference is noise. */
 static uint64_t mean(uint64_t known, uint64_t seen) {
     bool changed = seen > 2 * known || known > 2 * seen;
@@ -31,12 +34,36 @@ static _Atomic uint64_t *place_for(struct costs *costs, uint64_t name) {
     return place != NULL ? place : &set[name / COSTS_SETS % COSTS_WAYS];
 }
 
-uint64_t costs_learn(struct costs *costs, uint64_t name, struct bounds took) {
+static void store(struct costs *costs, uint64_t name, uint64_t ns) {
+    uint64_t entry = ns < UINT32_MAX - 1 ? ns + 1 : UINT32_MAX;
+    atomic_store_explicit(place_for(costs, name), (name >> 32) << 32 | entry, memory_order_relaxed);
+}
+
+/* A family's entry is what so many of its threads took when one of it was last launched. */
+#define THREADS UINT64_C(1024)
+
+static uint64_t threads_of(const struct task *task) {
+    return task->threads < UINT32_MAX ? task->threads : UINT32_MAX;
+}
+
+bool costs_expect(const struct costs *costs, const struct task *task, uint64_t *ns) {
+    if (costs_find(costs, task->name, ns))
+        return true;
+    uint64_t of_some;
+    if (task->threads == 0 || !costs_find(costs, task->family, &of_some))
+        return false;
+    *ns = of_some * threads_of(task) / THREADS;
+    *ns = *ns > LEAST_GUESS_NS ? *ns : LEAST_GUESS_NS;
+    return true;
+}
+
+uint64_t costs_learn(struct costs *costs, const struct task *task, struct bounds took) {
     uint64_t known;
     uint64_t cost = took.guess;
-    if (costs_find(costs, name, &known))
+    if (costs_find(costs, task->name, &known))
         cost = corrected(known - 1, took);
-    uint64_t entry = cost < UINT32_MAX - 1 ? cost + 1 : UINT32_MAX;
-    atomic_store_explicit(place_for(costs, name), (name >> 32) << 32 | entry, memory_order_relaxed);
+    store(costs, task->name, cost);
+    if (task->threads != 0)
+        store(costs, task->family, (cost < UINT32_MAX ? cost : UINT32_MAX) * THREADS / threads_of(task));
     return cost;
 }

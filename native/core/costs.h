@@ -40,12 +40,25 @@ static inline bool costs_find(const struct costs *costs, uint64_t name, uint64_t
     return false;
 }
 
+/* What is launched: its name, that of all launches of the same function, and how many threads it has; 0: a graph, which
+ * has no others like it. */
+struct task {
+    uint64_t name, family, threads;
+};
+
+static inline struct task costs_task(const void *what, uint64_t threads) {
+    return (struct task){costs_name(what, threads), costs_name(what, UINT64_MAX), threads};
+}
+
+/* What a task should cost: as such a launch did before, or else by its threads, as others of the same function did. */
+bool costs_expect(const struct costs *costs, const struct task *task, uint64_t *ns);
+
 /* What a launch took, in ns: all the same where it could be measured. */
 struct bounds {
     uint64_t least, guess, most;
 };
 
 /* Takes in what a launch took, and returns what that is now held for. */
-uint64_t costs_learn(struct costs *costs, uint64_t name, struct bounds took);
+uint64_t costs_learn(struct costs *costs, const struct task *task, struct bounds took);
 
 #endif

@@ -121,9 +121,9 @@ void lane_forget_tail(struct lane *lane) {
     atomic_store_explicit(&lane->launches, 0, memory_order_relaxed);
 }
 
-void lane_add(struct lane *lane, const struct costs *costs, uint64_t name) {
+void lane_add(struct lane *lane, const struct costs *costs, const struct task *task) {
     uint64_t cost;
-    if (costs_find(costs, name, &cost))
+    if (costs_expect(costs, task, &cost))
         atomic_fetch_add_explicit(&lane->expected, cost, memory_order_relaxed);
 }
 
@@ -139,7 +139,7 @@ static void add_marks(struct flight *flight, const struct lane *lane, const stru
     for (unsigned i = 0; i < lane->count; i++) {
         const struct mark *mark = &lane->marks[(lane->first + i) % LANE_MARKS];
         uint64_t cost = 0;
-        flight->unknown |= mark->name != 0 && !costs_find(costs, mark->name, &cost);
+        flight->unknown |= mark->task.name != 0 && !costs_expect(costs, &mark->task, &cost);
         flight->ns += mark->expected + cost;
     }
     flight->marks += lane->count;

@@ -34,7 +34,7 @@ struct surroundings {
 
 struct mark {
     CUevent begin, end;
-    uint64_t name;     /* of the launch between the two events; 0: none is */
+    struct task task;  /* the launch between the two events; without a name: none is */
     uint64_t expected; /* ns that those before it should take, since the last mark */
     uint64_t order;    /* in which marks were set */
     struct surroundings surroundings;
@@ -110,7 +110,7 @@ CUevent event_create(CUcontext context);
 void event_destroy(CUcontext context, CUevent event);
 
 /* For a launch that is not marked. */
-void lane_add(struct lane *lane, const struct costs *costs, uint64_t name);
+void lane_add(struct lane *lane, const struct costs *costs, const struct task *task);
 
 /* ns that launches since the last mark should take that are not accounted for. */
 uint64_t lane_tail(const struct lane *lane);

@@ -34,10 +34,10 @@ static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, 
     lane_forget_tail(lane);
 }
 
-bool mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected) {
+bool mark_begin(struct lane *lane, CUstream stream, const struct task *task, uint64_t expected) {
     if (lane->count == LANE_MARKS || lane->marking || lane->context == NULL) /* contexts were dropped meanwhile */
         return false;
-    next_mark(lane)->name = name;
+    next_mark(lane)->task = *task;
     next_mark(lane)->expected = expected;
     lane->marking = DRIVER(cuEventRecord)(next_mark(lane)->begin, stream) == CUDA_SUCCESS;
     return lane->marking;
@@ -49,14 +49,14 @@ void mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succ
         return;
     lane->marking = false;
     if (!succeeded)
-        next_mark(lane)->name = 0;
+        next_mark(lane)->task.name = 0;
     record_end(lanes, lane, stream, surroundings);
 }
 
 void mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed) {
     if (lane->count == LANE_MARKS || lane->marking || lane_tail(lane) == 0)
         return;
-    next_mark(lane)->name = 0;
+    next_mark(lane)->task.name = 0;
     next_mark(lane)->expected = 0;
     record_end(lanes, lane, stream, (struct surroundings){.undisturbed = undisturbed});
 }
@@ -139,12 +139,12 @@ static void adapt(struct lane *lane, uint64_t known, uint64_t cost) {
 
 static uint64_t cost_of(struct lane *lane, const struct mark *mark, struct costs *costs) {
     uint64_t seen, known = 0;
-    if (mark->name == 0)
+    if (mark->task.name == 0)
         return 0;
-    (void)costs_find(costs, mark->name, &known);
+    (void)costs_expect(costs, &mark->task, &known);
     if (!time_between(mark->begin, mark->end, &seen))
         return known;
-    uint64_t cost = costs_learn(costs, mark->name, bounds(mark, seen));
+    uint64_t cost = costs_learn(costs, &mark->task, bounds(mark, seen));
     adapt(lane, known, cost);
     return cost;
 }
@@ -180,7 +180,7 @@ bool marks_run(const struct lanes *lanes) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     for (const struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
         const struct mark *mark = &lane->marks[lane->first];
-        if (lane->count > 0 && mark->name != 0 && DRIVER(cuEventQuery)(mark->begin) == CUDA_SUCCESS &&
+        if (lane->count > 0 && mark->task.name != 0 && DRIVER(cuEventQuery)(mark->begin) == CUDA_SUCCESS &&
             DRIVER(cuEventQuery)(mark->end) == CUDA_ERROR_NOT_READY)
             return true;
     }

@@ -16,7 +16,7 @@ void marks_begin(struct lanes *lanes, const struct lane *lane, CUstream stream);
 
 /* Around a launch: marks it. `expected` is what launches of other streams should take that have no mark of their own.
  * Returns false, and the second need not be called, if no mark is left. */
-bool mark_begin(struct lane *lane, CUstream stream, uint64_t name, uint64_t expected);
+bool mark_begin(struct lane *lane, CUstream stream, const struct task *task, uint64_t expected);
 void mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
               struct surroundings surroundings);
 

@@ -346,6 +346,25 @@ print(json.dumps([nodes, time.monotonic() - began]))
     assert took < 10
 
 
+@pytest.mark.parametrize("grids", ["range(1000, 1200)", "[(1 + i) * (1 if i % 2 else 20) for i in range(200)]"])
+def test_it_is_held_when_no_grid_comes_twice(container: Container, grids: str) -> None:
+    """What such a launch takes, the ones before it tell by their threads: here always the same for each block."""
+    grant(container, 30)
+    launches = f"""
+PTX = b'.version 8.0\\n.target sm_80\\n.address_size 64\\n' \\
+      b'.visible .entry blocks() {{ .pragma "hami-sim per-block=1000"; ret; }}\\n'
+blocks = call("cuModuleGetFunction", call("cuModuleLoadData", PTX), b"blocks")
+grids = {grids}
+began = time.monotonic()
+for grid in grids:
+    call("cuLaunchKernel", blocks, grid, 1, 1, 32, 1, 1, 0, stream, 0, 0)
+call("cuStreamSynchronize", stream)
+print(json.dumps([sum(grids) / 1e6, time.monotonic() - began]))
+"""
+    served, took = container.python(PROGRAM + launches)
+    assert served < 0.32 * (took + AHEAD_S)
+
+
 def test_the_environment_contract_holds_time_too(launchers: Launchers, tmp_path: Path) -> None:
     container = launchers.container
     container.environment |= {

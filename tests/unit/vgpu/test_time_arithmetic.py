@@ -39,7 +39,9 @@ def arithmetic(programs: Path) -> ctypes.CDLL:
         ("budget_charge", u64, (u64, u64, uint, u64)),
         ("budget_begin", u64, (u64, u64, uint)),
         ("budget_turn", u64, (uint,)),
-        ("costs_learn", u64, (ctypes.c_void_p, u64, Bounds)),
+        ("learn_cost", u64, (u64, Bounds)),
+        ("learn_launch", u64, (ctypes.c_void_p, u64, u64)),
+        ("expected_cost", u64, (ctypes.c_void_p, u64)),
         ("name_of", u64, (ctypes.c_void_p, u64)),
         ("known_cost", ctypes.c_int, (u64, ctypes.POINTER(u64))),
         ("meter_add", u64, (ctypes.POINTER(Meter), u64, u64, ctypes.c_bool)),
@@ -103,8 +105,7 @@ def _cost(arithmetic: ctypes.CDLL, name: int) -> int | None:
 def _learn(arithmetic: ctypes.CDLL, name: int, *took: int) -> int:
     """Learn what a launch took, or between what that lies with a guess, and return what it is now held for."""
     least, guess, most = took * 3 if len(took) == 1 else took
-    costs = ctypes.addressof(ctypes.c_char.in_dll(arithmetic, "costs"))
-    learnt: int = arithmetic.costs_learn(costs, name, Bounds(least, guess, most))
+    learnt: int = arithmetic.learn_cost(name, Bounds(least, guess, most))
     assert _cost(arithmetic, name) == min(learnt, 2**32 - 2)
     return learnt
 
@@ -143,6 +144,24 @@ def test_what_a_large_program_launches_in_each_round_is_all_known(arithmetic: ct
     for name in names:
         _learn(arithmetic, name, 5000)
     assert sum(_cost(arithmetic, name) is None for name in names) < 5
+
+
+def test_a_function_with_another_grid_is_expected_to_take_by_its_threads(arithmetic: ctypes.CDLL) -> None:
+    what = 0x5555_0000_1000
+    assert arithmetic.expected_cost(what, 4096) == 0
+    arithmetic.learn_launch(what, 2048, 10_000)
+    assert arithmetic.expected_cost(what, 2048) == 10_001  # what is known is 1 more: no launch is for nothing
+    assert arithmetic.expected_cost(what, 4096) == pytest.approx(20_000, rel=0.01)
+    assert arithmetic.expected_cost(what, 32) == 2000  # the smallest grid takes some time
+    arithmetic.learn_launch(what, 4096, 60_000)
+    assert arithmetic.expected_cost(what, 8192) == pytest.approx(120_000, rel=0.01)
+    graph = 0x5555_0000_2000
+    arithmetic.learn_launch(graph, 0, 10_000)
+    assert arithmetic.expected_cost(graph, 0) == 10_001
+    assert arithmetic.expected_cost(graph, 32) == 0
+    # Nothing overflows, whatever a grid and a time are.
+    arithmetic.learn_launch(what, 1, 2**63)
+    assert arithmetic.expected_cost(what, 2**62) > 2**31
 
 
 STEPS = st.lists(st.tuples(st.integers(0, SECOND), st.integers(0, SECOND), st.booleans()), max_size=40)
