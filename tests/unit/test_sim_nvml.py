@@ -1,14 +1,18 @@
 """The simulated libnvidia-ml.so.1, used by nvidia-ml-py."""
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from hami_dra.sim import Machine, create_machine, simulated_gpus
 from tests.native.sim.client import environment, run_nvml, running
+from tests.unit.vgpu.programs import compile_programs
 
 GIB = 2**30
 MIB = 2**20
@@ -77,6 +81,40 @@ def test_processes_are_who_the_kernel_says(machine: Machine) -> None:
         first.kill()
         first.wait()
         assert run_nvml(machine, LIST) == [[second.pid, 0]]
+    assert run_nvml(machine, LIST) == []
+
+
+LIST_ONCE = """
+from pynvml import *
+nvmlInit()
+nvmlDeviceGetComputeRunningProcesses(nvmlDeviceGetHandleByIndex(0))
+"""
+FCNTL = {"x86_64": 72, "aarch64": 25}
+
+
+def _fcntl_calls(machine: Machine, program: str) -> int:
+    tracer = compile_programs() / "syscalls"
+    done = subprocess.run(
+        [tracer, "", sys.executable, "-c", program], env=environment(machine), capture_output=True, text=True
+    )
+    if done.returncode == 126:
+        pytest.skip("a process may not trace its child here")
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines().count(f"call {FCNTL[platform.machine()]}")
+
+
+@pytest.mark.not_sanitized(reason="the sanitizer makes system calls of its own")
+def test_the_kernel_is_asked_about_none_that_ended_by_themselves(machine: Machine) -> None:
+    """A driver in the kernel has them no longer; with many such slots each question would take ever longer."""
+    before = _fcntl_calls(machine, LIST_ONCE)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(machine, "start()\ncall('cuMemAlloc', GIB)")) for _ in range(3)]
+        assert _fcntl_calls(machine, LIST_ONCE) > before
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait() == 0
+    assert _fcntl_calls(machine, LIST_ONCE) == before
     assert run_nvml(machine, LIST) == []
 
 

@@ -30,7 +30,7 @@ static uint64_t used_in(uint64_t word) {
 }
 
 static _Atomic uint64_t *word_of(const struct machine *machine, unsigned slot, unsigned gpu) {
-    return &machine->state->slots[slot].use[gpu].memory;
+    return &slots_use(machine, slot, gpu)->memory;
 }
 
 uint64_t ledger_round(uint64_t bytes) {

@@ -37,13 +37,29 @@ bool slots_owner(const struct machine *machine, unsigned slot, pid_t *pid) {
     return machine_lock_owner(machine, &machine->state->slots[slot], pid);
 }
 
-static void wipe(const struct machine *machine, struct sim_slot *slot) {
+bool slots_has_ended(const struct machine *machine, unsigned slot) {
+    return atomic_load(&machine->state->slots[slot].ended) != 0;
+}
+
+/* A driver in the kernel knows at once who is gone. Here the kernel has to be asked about each slot that somebody has
+ * left, and takes the longer the more processes live: so whoever can say that he ends does. */
+static _Atomic(struct sim_slot *) own;
+static pid_t own_pid;
+
+__attribute__((destructor)) static void end(void) {
+    struct sim_slot *slot = atomic_load(&own);
+    if (slot != NULL && own_pid == getpid()) /* a forked child has none */
+        atomic_store(&slot->ended, 1);
+}
+
+static void wipe(const struct machine *machine, unsigned slot) {
     for (unsigned i = 0; i < mig_entries(machine->state); i++) {
-        atomic_store(&slot->use[i].memory, 0);
-        atomic_store(&slot->use[i].contexts, 0);
+        atomic_store(&slots_use(machine, slot, i)->memory, 0);
+        atomic_store(&slots_use(machine, slot, i)->contexts, 0);
     }
     for (unsigned i = 0; i < SIM_CGROUP_DEPTH; i++)
-        atomic_store(&slot->place.cgroups[i], 0);
+        atomic_store(&machine->state->slots[slot].place.cgroups[i], 0);
+    atomic_store(&machine->state->slots[slot].ended, 0);
 }
 
 /* Wipes the slot before owning it: what a dead process left must at no instant count as a living one's. */
@@ -51,7 +67,7 @@ static bool claim(const struct machine *machine, unsigned index) {
     pid_t owner;
     if (slots_owner(machine, index, &owner))
         return false;
-    wipe(machine, &machine->state->slots[index]);
+    wipe(machine, index);
     return machine_lock(machine, &machine->state->slots[index], F_WRLCK, false);
 }
 
@@ -80,6 +96,10 @@ int slots_claim(const struct machine *machine) {
         claimed = claim_new(machine);
     if (claimed < 0)
         claimed = claim_one_of(machine, 0, SIM_MAX_SLOTS);
+    if (claimed >= 0) {
+        own_pid = getpid();
+        atomic_store(&own, &machine->state->slots[claimed]);
+    }
     slots_unlock(machine);
     return claimed;
 }

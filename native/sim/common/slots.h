@@ -19,6 +19,14 @@ int slots_claim(const struct machine *machine);
  * not in there. */
 bool slots_owner(const struct machine *machine, unsigned slot, pid_t *pid);
 
+/* What the process in the slot uses of a GPU. */
+static inline struct sim_use *slots_use(const struct machine *machine, unsigned slot, unsigned gpu) {
+    return &machine->state->uses[gpu][slot];
+}
+
+/* Whether the slot's process has said that it ends. */
+bool slots_has_ended(const struct machine *machine, unsigned slot);
+
 /* How many slots can have an owner: the first ones. */
 unsigned slots_count(const struct machine *machine);
 

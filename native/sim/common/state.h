@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    8u /* of this layout */
+#define SIM_VERSION    9u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -90,10 +90,10 @@ enum sim_process_list {
 /* Who counts what a cgroup's processes have: NVIDIA's driver by itself, or the kernel's controller dmem for it. */
 enum sim_limits_backend { SIM_LIMITS_MISC, SIM_LIMITS_DMEM, SIM_LIMITS_BACKENDS };
 
-/* What one process uses of one GPU. */
+/* What one process uses of one GPU: alone in its cache line, for processes change theirs all the time. */
 struct sim_use {
     /* In units of SIM_UNIT, low half: in use; high half: set aside for this process. See ledger.c. */
-    _Atomic uint64_t memory;
+    alignas(64) _Atomic uint64_t memory;
     _Atomic uint32_t contexts;
 };
 
@@ -115,8 +115,8 @@ struct sim_memory_limit {
 
 /* One process. It belongs to whoever holds a POSIX record lock on its first byte in the file; see slots.c. */
 struct sim_slot {
-    struct sim_use use[SIM_MAX_GPUS];
     struct sim_place place;
+    _Atomic uint32_t ended; /* it is about to; of one that was killed only the kernel knows */
 };
 
 /* Device memory that processes share. It lives as long as one of them holds a read lock on its first byte in the file,
@@ -212,12 +212,13 @@ struct sim_state {
     uint64_t switch_ns;           /* how long the change to another takes */
     _Atomic uint32_t queues_seen; /* no queue from here on ever belonged to anybody */
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
+    /* By GPU, because it is all of a GPU's that are looked through: in few pages, however many GPUs there could be. */
+    alignas(4096) struct sim_use uses[SIM_MAX_GPUS][SIM_MAX_SLOTS];
     struct sim_shared shared[SIM_MAX_SHARED];
     alignas(4096) struct sim_queue queues[SIM_MAX_QUEUES];
     struct sim_engine engines[SIM_MAX_GPUS];
 };
 
-_Static_assert(sizeof(struct sim_use) == 16, "four uses to a cache line");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics that processes share must not need a lock");
 
 #endif

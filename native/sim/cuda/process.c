@@ -116,7 +116,7 @@ CUresult process_gpu(CUdevice device, const struct sim_gpu **gpu) {
 }
 
 struct sim_use *process_use(CUdevice device) {
-    return &process.machine.state->slots[process.slot].use[process.gpus[device]];
+    return slots_use(&process.machine, process.slot, process.gpus[device]);
 }
 
 CUresult process_take_memory(CUdevice device, uint64_t bytes) {

@@ -11,9 +11,10 @@ static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) 
     const struct machine *machine = library_machine();
     uint64_t used = ledger_used_by(machine, slot, gpu);
     pid_t pid;
-    if (used == 0 && atomic_load(&machine->state->slots[slot].use[gpu].contexts) == 0)
+    if (used == 0 && atomic_load(&slots_use(machine, slot, gpu)->contexts) == 0)
         return false;
-    if (machine->state->process_list == SIM_PROCESSES_ABSENT || !slots_owner(machine, slot, &pid) || pid == 0)
+    if (machine->state->process_list == SIM_PROCESSES_ABSENT || slots_has_ended(machine, slot) ||
+        !slots_owner(machine, slot, &pid) || pid == 0)
         return false;
     if (machine->state->process_list == SIM_PROCESSES_WITHOUT_MEMORY)
         used = 0;

@@ -58,7 +58,7 @@ static bool is_in_use(const struct machine *machine, unsigned entry) {
         return true;
     for (unsigned slot = 0; slot < slots_count(machine); slot++) {
         pid_t owner;
-        if (atomic_load(&machine->state->slots[slot].use[entry].contexts) > 0 && slots_owner(machine, slot, &owner))
+        if (atomic_load(&slots_use(machine, slot, entry)->contexts) > 0 && slots_owner(machine, slot, &owner))
             return true;
     }
     return false;

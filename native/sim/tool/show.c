@@ -25,7 +25,7 @@ static void print_processes(const struct machine *machine, unsigned gpu) {
     const char *separator = "";
     for (unsigned slot = 0; slot < slots_count(machine); slot++) {
         uint64_t used = ledger_used_by(machine, slot, gpu);
-        uint32_t contexts = atomic_load(&machine->state->slots[slot].use[gpu].contexts);
+        uint32_t contexts = atomic_load(&slots_use(machine, slot, gpu)->contexts);
         pid_t pid;
         if ((used == 0 && contexts == 0) || !slots_owner(machine, slot, &pid))
             continue;
