@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.core.measure import Result, measure
 from bench.core.program import ProgramError, compile_program
 from bench.core.report import table
-from bench.core.rows import once, rows
+from bench.core.rows import Row, once, rows
 from hami_dra.native import lib
 from hami_dra.sim import MachineError
 
@@ -29,11 +29,15 @@ def main(
     quick: Annotated[
         bool, typer.Option(help="One repetition of each: shows that it works, not what it costs.")
     ] = False,
+    only: Annotated[str, typer.Option(help="Rows that have these words in their names.")] = "",
 ) -> None:
     """Time libvgpu.so beside the driver alone, on simulated GPUs."""
+    chosen = [once(row) if quick else row for row in rows() if only in row.name]
+    if not chosen:
+        raise SystemExit(f"no row has {only!r} in its name")
     try:
         libraries = {_NATIVE: None, "ours": lib("libvgpu.so")} | ({} if compare is None else {"compared": compare})
-        results = _measure(libraries, quick)
+        results = _measure(libraries, chosen)
         Console(width=_WIDTH).print(table(results, _NATIVE))
         if save is not None:
             _save(results, save)
@@ -44,13 +48,13 @@ def main(
         raise SystemExit("\n".join(failures))
 
 
-def _measure(libraries: Mapping[str, Path | None], quick: bool) -> list[Result]:
+def _measure(libraries: Mapping[str, Path | None], chosen: Sequence[Row]) -> list[Result]:
     results = []
     with tempfile.TemporaryDirectory(prefix="bench-core-") as folder:
         program = compile_program(Path(folder))
-        for row in rows():
+        for row in chosen:
             print(row.name, file=sys.stderr, flush=True)  # not a spinner, which would run beside what is timed
-            results.append(measure(once(row) if quick else row, program, libraries))
+            results.append(measure(row, program, libraries))
     return results
 
 

@@ -41,6 +41,17 @@ def test_every_row_is_timed_for_the_driver_our_library_and_another(tmp_path: Pat
     assert all(name in done.stdout for name in names)
 
 
+def test_chosen_rows_are_timed_alone() -> None:
+    done = bench("--only", "/bin/true")
+    assert (done.returncode, done.stderr) == (0, "start of /bin/true\n")
+    assert "cuInit" not in done.stdout
+
+
+def test_rows_that_are_not_there_are_an_error() -> None:
+    done = bench("--only", "nothing")
+    assert (done.returncode, done.stderr) == (1, "no row has 'nothing' in its name\n")
+
+
 def test_a_library_that_holds_no_limit_is_not_compared() -> None:
     done = bench("--compare", lib("sim/libnvidia-ml.so"))
     assert done.returncode == 1
