@@ -23,6 +23,8 @@ dlvsym_fn *real_dlvsym(void) {
     return (dlvsym_fn *)cached_symbol(&cache, "dlvsym");
 }
 
+typedef int dladdr_fn(const void *address, Dl_info *object);
+
 /* For our own export, seen by RTLD_DEFAULT although the driver has no such function: what would be seen without us. */
 static void *behind_us(const char *name) {
     void *found = real_dlsym()(RTLD_NEXT, name);
@@ -31,8 +33,10 @@ static void *behind_us(const char *name) {
 }
 
 static bool is_of_a_driver(const void *function, enum library library) {
+    static _Atomic(void *) cache;
+    dladdr_fn *real_dladdr = (dladdr_fn *)cached_symbol(&cache, "dladdr");
     Dl_info object;
-    if (dladdr(function, &object) == 0 || object.dli_fname == NULL)
+    if (real_dladdr(function, &object) == 0 || object.dli_fname == NULL)
         return false;
     const char *slash = strrchr(object.dli_fname, '/');
     const char *soname = driver_soname(library);
@@ -56,12 +60,24 @@ static void *answer(const struct hook *hook, void *handle, void *driver, void *f
     return is_of_a_driver(found, hook->library) ? driver_missing(hook->function) : found;
 }
 
+/* The same where it was looked for in the driver itself, which most programs do, and need not be a second time. */
+static void *driver_answer(const struct hook *hook, void *found) {
+    if (found == NULL)
+        return NULL;
+    driver_remember(hook->function, found);
+    return hook->wrapper;
+}
+
 /* The driver is looked at before the real answer is asked for, so that dlerror() speaks of the latter. */
 EXPORTED void *dlsym(void *restrict handle, const char *restrict name) {
     dlsym_fn *real = real_dlsym();
     const struct hook *hook = hook_named(name);
-    void *driver = hook != NULL ? driver_function_or_null(hook->function) : NULL;
-    if (hook == NULL || (handle == RTLD_NEXT && driver == NULL && !loaded_before_us(__builtin_return_address(0))))
+    if (hook == NULL)
+        JUMP_TO(real(handle, name));
+    if (driver_is_handle(hook->library, handle))
+        return driver_answer(hook, real(handle, name));
+    void *driver = driver_function_or_null(hook->function);
+    if (handle == RTLD_NEXT && driver == NULL && !loaded_before_us(__builtin_return_address(0)))
         JUMP_TO(real(handle, name));
     return answer(hook, handle, driver, real(handle, name));
 }

@@ -63,6 +63,14 @@ bool driver_load(enum library library) {
     return library_handle(library, 0) != NULL;
 }
 
+bool driver_is_handle(enum library library, const void *handle) {
+    return handle != NULL && handle == library_handle(library, RTLD_NOLOAD);
+}
+
+void driver_remember(enum function function, void *address) {
+    atomic_store_explicit(&found[function], address, memory_order_release);
+}
+
 static COLD void *find(enum function function) {
     const struct function_row *row = &functions[function];
     void *library = library_handle(row->library, RTLD_NOLOAD);
@@ -71,7 +79,7 @@ static COLD void *find(enum function function) {
     void *address = real_dlsym()(library, row->name);
     if (address == NULL)
         address = row->missing;
-    atomic_store_explicit(&found[function], address, memory_order_release);
+    driver_remember(function, address);
     return address;
 }
 

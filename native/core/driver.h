@@ -25,4 +25,10 @@ const char *driver_soname(enum library library);
 /* Loads the library if the program has not done so. */
 bool driver_load(enum library library);
 
+/* Whether that is what dlopen gave for the library. */
+bool driver_is_handle(enum library library, const void *handle);
+
+/* Spares the search for a function that was found in the library already. */
+void driver_remember(enum function function, void *address);
+
 #endif

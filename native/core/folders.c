@@ -43,9 +43,10 @@ static void read_folder(struct inventory *inventory, const char *folder) {
     inventory->closed = true;
 }
 
-static bool is_share_folder(const char *name, const char *path) {
+/* File systems that do not tell what an entry is, and links, are looked at. */
+static bool is_share_folder(const struct dirent *entry, const char *path) {
     struct stat status;
-    return name[0] != '.' && (stat(path, &status) != 0 || S_ISDIR(status.st_mode));
+    return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || stat(path, &status) != 0 || S_ISDIR(status.st_mode));
 }
 
 static bool read_folders(struct inventory *inventory, DIR *directory, const char *parent) {
@@ -54,7 +55,7 @@ static bool read_folders(struct inventory *inventory, DIR *directory, const char
         char *path = join(parent, entry->d_name);
         if (path == NULL) {
             inventory->closed = any = true;
-        } else if (is_share_folder(entry->d_name, path)) {
+        } else if (is_share_folder(entry, path)) {
             read_folder(inventory, path);
             any = true;
         }

@@ -9,7 +9,8 @@
 
 const struct hook hooks[] = {
 #define HOOK(library, effect, name, base, since, stream, parameters)                                                   \
-    {#name, #base, (void *)name, FUNCTION_##name, LIBRARY_##library, since, STREAM_##stream},
+    {#name, #base,          sizeof #name - 1, sizeof #base - 1, (void *)name, FUNCTION_##name, LIBRARY_##library,      \
+     since, STREAM_##stream},
 #define CALL(library, name, parameters)
 #include "core/hooks.def"
 #undef HOOK
@@ -27,8 +28,9 @@ static bool may_be_ours(const char *name) {
 const struct hook *hook_named(const char *name) {
     if (!may_be_ours(name))
         return NULL;
+    size_t length = strlen(name);
     for (int i = 0; i < hook_count; i++)
-        if (strcmp(hooks[i].name, name) == 0)
+        if (hooks[i].name_length == length && memcmp(hooks[i].name, name, length) == 0)
             return &hooks[i];
     return NULL;
 }

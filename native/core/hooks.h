@@ -38,6 +38,8 @@ enum function {
 struct hook {
     const char *name;
     const char *base;
+    unsigned short name_length;
+    unsigned short base_length;
     void *wrapper;
     enum function function;
     enum library library;

@@ -6,10 +6,12 @@
  *
  * Such interposers (sanitizers, allocators) use dlsym to find what stands behind them, before their own functions work.
  * So nothing that is called on the way to the real dlsym may be theirs: hence no strcmp and no dl_iterate_phdr there.
+ *
+ * Nor is anything of libdl called that was not found here: before glibc 2.34 it is a library of its own, and then a
+ * program without it would have to load that as well.
  */
 #include "core/objects.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -78,14 +80,24 @@ static const ElfW(Sym) * look_up(const struct symbols *symbols, const char *name
     }
 }
 
+/* What the loader shows debuggers. It is in the loader itself, which need not be named as a library that we need. */
+extern struct r_debug _r_debug __attribute__((weak));
+
+/* Our own dynamic section. */
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
+
+static const struct link_map *own_object(void) {
+    const struct link_map *object = _r_debug.r_map;
+    while (object != NULL && object->l_ld != _DYNAMIC)
+        object = object->l_next;
+    return object;
+}
+
 /* The list is in the order in which the objects were loaded. Those that the program was started with never leave it,
  * and the C library, which has what we look for, is one of them. */
 void *next_symbol(const char *name) {
-    Dl_info self;
-    struct link_map *object;
-    if (dladdr1((void *)next_symbol, &self, (void **)&object, RTLD_DL_LINKMAP) == 0)
-        return NULL;
-    while ((object = object->l_next) != NULL) {
+    const struct link_map *object = own_object();
+    while (object != NULL && (object = object->l_next) != NULL) {
         struct symbols symbols;
         const ElfW(Sym) *symbol = read_symbols(object, &symbols) ? look_up(&symbols, name) : NULL;
         if (symbol != NULL)
@@ -104,13 +116,17 @@ static bool contains(const struct dl_phdr_info *object, const void *address) {
     return false;
 }
 
+static void *nothing(void) {
+    return NULL;
+}
+
 void *cached_symbol(_Atomic(void *) *cache, const char *name) {
     void *address = atomic_load_explicit(cache, memory_order_relaxed);
     if (address == NULL) {
         address = next_symbol(name);
         atomic_store_explicit(cache, address, memory_order_relaxed);
     }
-    return address;
+    return address != NULL ? address : (void *)nothing;
 }
 
 struct order {

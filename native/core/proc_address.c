@@ -39,7 +39,7 @@ static bool means(const struct hook *hook, void *address) {
 static const struct hook *find(const char *symbol, void *address, bool (*is)(const struct hook *hook, void *address)) {
     for (int i = hook_count - 1; i >= 0; i--) {
         const struct hook *hook = &hooks[i];
-        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, strlen(hook->base)) == 0 && is(hook, address))
+        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, hook->base_length) == 0 && is(hook, address))
             return hook;
     }
     return NULL;

@@ -1,11 +1,11 @@
 /* The UUID of a GPU: what it is known by everywhere. */
 #include "core/uuid.h"
 
-#include <stdio.h>
 #include <string.h>
 
+static const char digits[] = "0123456789abcdef";
+
 static int hex_digit(char character) {
-    static const char digits[] = "0123456789abcdef";
     char lower = character >= 'A' && character <= 'F' ? (char)(character - 'A' + 'a') : character;
     const char *found = lower != '\0' ? strchr(digits, lower) : NULL;
     return found != NULL ? (int)(found - digits) : -1;
@@ -33,9 +33,14 @@ bool uuid_parse(const char *text, struct uuid *uuid) {
 }
 
 void uuid_format(const struct uuid *uuid, char text[UUID_TEXT_SIZE]) {
-    char *end = text + sprintf(text, "GPU-");
-    for (int i = 0; i < (int)sizeof uuid->bytes; i++)
-        end += sprintf(end, dash_before(i) ? "-%02x" : "%02x", uuid->bytes[i]);
+    char *end = stpcpy(text, "GPU-");
+    for (int i = 0; i < (int)sizeof uuid->bytes; i++) {
+        if (dash_before(i))
+            *end++ = '-';
+        *end++ = digits[uuid->bytes[i] >> 4];
+        *end++ = digits[uuid->bytes[i] & 0xf];
+    }
+    *end = '\0';
 }
 
 bool uuid_equal(const struct uuid *one, const struct uuid *other) {

@@ -39,6 +39,15 @@ def test_a_program_is_held_to_its_share(container: Container, suites: Sequence[S
     assert client.info() == (0, GIB)
 
 
+@pytest.mark.parametrize(("suites", "found"), [(OLD, ""), ([NEWEST], "finds\n")], ids=["oldest", "newest"])
+def test_a_program_without_libdl_is_given_none(container: Container, suites: Sequence[Suite], found: str) -> None:
+    folder = _first_reachable(suites)
+    (loader,) = folder.glob("ld-linux-*.so.*")
+    container.grant(0, GIB)
+    done = container.run(loader, "--library-path", str(folder), container.programs / "no_libdl")
+    assert (done.returncode, done.stdout, done.stderr) == (0, found, "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="setting the driver's limits needs root")
 @eras
 def test_a_container_is_limited_by_the_driver(hook: Hook, suites: Sequence[Suite]) -> None:

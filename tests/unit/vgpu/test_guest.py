@@ -35,10 +35,7 @@ class Watch:
 @pytest.mark.not_sanitized(reason="the sanitizer is a library that it needs, and has a constructor")
 def test_it_runs_no_constructor_and_needs_only_the_c_library(container: Container) -> None:
     lines = container.run(container.programs / "elf", lib("libvgpu.so")).stdout.splitlines()
-    assert [line for line in lines if line.startswith(("needs", "constructs"))] == [
-        "needs libc.so.6",
-        "needs libdl.so.2",
-    ]
+    assert [line for line in lines if line.startswith(("needs", "constructs"))] == ["needs libc.so.6"]
 
 
 def test_a_program_without_cuda_opens_nothing_of_ours(container: Container) -> None:
@@ -67,9 +64,9 @@ def test_a_program_without_cuda_pays_for_loading_it_and_nothing_more(container: 
     container.grant(0, GIB)
     more = _calls(container, library, *command) - _calls(container, "", *command)
     opened = {Path(line.removeprefix("open ")).name for line in more if line.startswith("open ")}
-    assert "libvgpu.so" in opened
-    assert opened <= {"libvgpu.so", "libdl.so.2", "ld.so.cache"}
+    assert opened == {"libvgpu.so"}
     assert {line for line in more if not line.startswith("open ")} == {"load"}
+    assert more["load"] <= 7  # read, fstat, close, mprotect; and mmap of its code, its data and its zeros
 
 
 STATE = """
