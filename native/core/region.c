@@ -44,6 +44,13 @@ static bool create(int file) {
     return pwrite(file, &header, sizeof header, 0) == (ssize_t)sizeof header;
 }
 
+/* A page of a file that is read first is mapped together with those around it, and has the kernel called once more when
+ * it is written. One that is written first is mapped once and alone. Changes nothing. */
+static void touch(uint64_t *word) {
+    uint64_t none = 0;
+    __atomic_compare_exchange_n(word, &none, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static bool map(struct region *region, int file) {
     struct stat status;
     if (region->may_create && !create(file))
@@ -55,6 +62,7 @@ static bool map(struct region *region, int file) {
     struct hami_region *mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (mapped == MAP_FAILED)
         return fail(region, "cannot be mapped");
+    touch(&mapped->compute.paid_until);
     if (mapped->magic != HAMI_REGION_MAGIC || mapped->abi != HAMI_REGION_ABI ||
         mapped->slot_count != HAMI_REGION_SLOTS) {
         munmap(mapped, sizeof *mapped);
@@ -131,6 +139,7 @@ static bool claimed(const struct hami_region *map, uint32_t slot) {
 /* Processes begin their search in different places: else each of many that start at once would try the slots of all. */
 static bool claim(struct region *region) {
     uint32_t first = (uint32_t)getpid();
+    touch(&region->map->slots[first % HAMI_REGION_SLOTS].seq);
     for (uint32_t i = 0; i < HAMI_REGION_SLOTS; i++) {
         uint32_t slot = (first + i) % HAMI_REGION_SLOTS;
         if (!claimed(region->map, slot) && lock_slot(region, slot, F_WRLCK)) {
