@@ -29,7 +29,8 @@
 #define LONGEST_NAP_NS  1000000
 #define LONGEST_WAIT_NS 20000000
 
-/* Of address space. The thread-local memory of all libraries of the program comes out of it. */
+/* Of address space. The thread-local memory of all libraries of the program comes out of it: where that is too much, it
+ * is as large as the program's own. */
 #define STACK_SIZE (1 << 20)
 
 static void nap(struct compute *compute, int64_t ns, int64_t longest) {
@@ -160,11 +161,13 @@ static bool create_thread(struct compute *compute) {
     attribute_fn *init = (attribute_fn *)real_dlsym()(RTLD_DEFAULT, "pthread_attr_init");
     stack_fn *set_stack = (stack_fn *)real_dlsym()(RTLD_DEFAULT, "pthread_attr_setstacksize");
     state_fn *set_state = (state_fn *)real_dlsym()(RTLD_DEFAULT, "pthread_attr_setdetachstate");
-    pthread_attr_t attributes;
+    pthread_attr_t small, usual;
     pthread_t thread;
-    return create != NULL && init != NULL && set_stack != NULL && set_state != NULL && init(&attributes) == 0 &&
-           set_stack(&attributes, STACK_SIZE) == 0 && set_state(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-           create(&thread, &attributes, look_after, compute) == 0;
+    if (create == NULL || init == NULL || set_stack == NULL || set_state == NULL || init(&small) != 0 ||
+        init(&usual) != 0 || set_stack(&small, STACK_SIZE) != 0 || set_state(&small, PTHREAD_CREATE_DETACHED) != 0 ||
+        set_state(&usual, PTHREAD_CREATE_DETACHED) != 0)
+        return false;
+    return create(&thread, &small, look_after, compute) == 0 || create(&thread, &usual, look_after, compute) == 0;
 }
 
 /* Signals are the program's: none is to be handled by a thread that it does not know of. */

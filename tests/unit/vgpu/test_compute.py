@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from hami_dra.native import lib
 from hami_dra.shares import Share, read_gpu_time
-from tests.unit.vgpu.container import GIB, OUT_OF_MEMORY, Container
+from tests.unit.vgpu.container import GIB, OUT_OF_MEMORY, Container, preload
 
 MS = 10**6  # in ns
 RUN_MS = 1000
@@ -221,6 +222,16 @@ def test_a_limited_gpu_costs_one_thread(launchers: Launchers) -> None:
     launcher = launchers.start(MS, threads=4)
     launcher.wait_until_served(0.05)
     assert launcher.threads().count("hami-turns") == 1
+
+
+@pytest.mark.not_sanitized(reason="a sanitizer has threads of its own with as little room")
+def test_its_thread_has_room_for_what_libraries_want_in_each(launchers: Launchers) -> None:
+    container = launchers.container
+    container.environment["LD_PRELOAD"] = preload(container.programs / "libroomy.so", lib("libvgpu.so"))
+    grant(container, 30)
+    launcher = launchers.start(MS)
+    launcher.wait_until_served(0.05)
+    assert "hami-turns" in launcher.threads()
 
 
 @pytest.mark.parametrize(("before", "after"), [(10, 80), (100, 20)])
