@@ -12,6 +12,9 @@ from .events import event
 
 _log = logging.getLogger(__name__)
 
+_MOST_WAITING = 256
+"""Events that wait for the API server: a GPU that comes and goes would fill the memory with them while that is away."""
+
 
 class NodeEvents:
     """Posts news about the node while it runs, and lets nobody wait for that; what cannot be posted is only logged."""
@@ -19,12 +22,14 @@ class NodeEvents:
     def __init__(self, kube: KubeClient, node_name: str) -> None:
         self._kube = kube
         self._node_name = node_name
-        self._untold: asyncio.Queue[Event] = asyncio.Queue()
+        self._untold: asyncio.Queue[Event] = asyncio.Queue(_MOST_WAITING)
 
     def tell(self, reason: str, message: str, type_: Literal["Normal", "Warning"] = "Warning") -> None:
         """Have an Event posted; `reason` is a word in camel case."""
         metadata = ObjectMeta(generate_name=f"{self._node_name}.", namespace="default")
         about = ObjectReference(api_version="v1", kind="Node", name=self._node_name)
+        if self._untold.full():
+            self._untold.get_nowait()  # what is told last counts most; all is in the log
         self._untold.put_nowait(event(metadata, about, reason, message, self._node_name, type_))
 
     async def run(self) -> None:

@@ -1,11 +1,14 @@
 """What users are told on the objects that they look at."""
 
+import asyncio
+
 from msgspec import structs
 
 from hami_dra.kube import DeviceAllocationConfiguration, OpaqueDeviceConfiguration, ResourceClaimConsumerReference
 from hami_dra.kubeletplugin import ClaimError, ClaimRef
 from hami_dra.local.apiserver.permission import Permission
-from tests.integration.test_plugin.node import DRIVER, Node, share, until
+from hami_dra.plugin.node_events import NodeEvents
+from tests.integration.test_plugin.node import DRIVER, NAME, Node, share, until
 
 BARE = structs.replace(share("gpu", 0), consumed_capacity={})
 POD = ResourceClaimConsumerReference(resource="pods", name="pod-0", uid="7c0ffee0-0000-4000-8000-000000000001")
@@ -81,3 +84,14 @@ async def test_event_that_could_not_be_posted_comes_with_the_next_refusal(node: 
     node.api.refused = set()
     await refused(node, claim)
     await until(lambda: told(node) == [("ResourceClaim", "bare")], "an Event")
+
+
+async def test_of_much_news_of_the_node_what_came_last_is_told(idle_node: Node) -> None:
+    events = NodeEvents(idle_node.kube, NAME)
+    for number in range(300):
+        events.tell("GpuUnusable", f"news {number}")
+    posting = asyncio.create_task(events.run())
+    await until(lambda: any(event["message"] == "news 299" for event in idle_node.events()), "the last news")
+    assert [event["message"] for event in idle_node.events()] == [f"news {number}" for number in range(44, 300)]
+    posting.cancel()
+    await asyncio.wait([posting])
