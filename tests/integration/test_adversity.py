@@ -125,6 +125,21 @@ async def test_full_disk(node: OrdinaryNode) -> None:
     await node.prepared(claim)
 
 
+async def test_no_file_descriptor_left(node: OrdinaryNode) -> None:
+    claim = await node.claim("claim", share("gpu", 0))
+    await node.published("hami-gpu-0", "hami-gpu-1")
+    _, most = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (3, most))
+    await until(lambda: "cannot be looked for: [Errno 24] Too many open files" in node.said, "the reason")
+    (node.registry_dir / f"{DRIVER}-reg.sock").unlink()
+    await node.kubelet.deregistered(DRIVER)
+    resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (most, most))
+    async with asyncio.timeout(20):
+        await node.kubelet.registered(DRIVER)
+    await node.prepared(claim)
+    await node.published("hami-gpu-0", "hami-gpu-1")
+
+
 async def test_folders_that_are_read_only_or_of_another_user(node: OrdinaryNode) -> None:
     claim, other = await node.claim("claim", share("gpu", 0)), await node.claim("other", share("gpu", 1))
     await node.prepared(other)

@@ -56,12 +56,21 @@ def test_what_is_no_gpus_is_no_change(root: Path) -> None:
     assert of(root) == before
 
 
-def test_what_cannot_be_read_leaves_none(root: Path) -> None:
-    """As what goes between a look and the reading, when a driver is unloaded."""
+def test_what_goes_while_it_is_looked_at_leaves_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a driver is unloaded: what was there a moment ago cannot be read any more."""
     (root / "proc/version").unlink()
-    without = of(root)
+    (root / "proc/gpus/0000:3b:00.0").rmdir()
+    gone = of(root)
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)
+    (root / "proc/gpus").rmdir()
+    assert of(root) == gone
+
+
+def test_what_cannot_be_read_is_an_error(root: Path) -> None:
+    (root / "proc/version").unlink()
     (root / "proc/version").mkdir()
-    assert of(root) == without
+    with pytest.raises(OSError, match="proc/version"):
+        of(root)
 
 
 def test_machine_without_driver_leaves_none(tmp_path: Path) -> None:

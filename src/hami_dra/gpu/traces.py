@@ -16,6 +16,7 @@ def traces(driver_root: Path, specs: Iterable[Path], kernel: Path = _KERNEL) -> 
     """What GPUs and driver leave in file systems; two that are equal stand for the same GPUs and driver.
 
     `specs` are the CDI specs that may say what makes the GPUs visible. A GPU that only stopped working leaves the same.
+    Raises OSError where something can neither be read nor is gone.
     """
     return frozenset((*_of_gpus(driver_root, kernel), *_of_driver(driver_root, kernel), *_of_files(specs)))
 
@@ -23,7 +24,7 @@ def traces(driver_root: Path, specs: Iterable[Path], kernel: Path = _KERNEL) -> 
 def _of_gpus(driver_root: Path, kernel: Path) -> Iterator[Trace]:
     nodes = driver_root / "dev"
     for folder, pattern in ((nodes, "nvidia*"), (nodes / "nvidia-caps", "*"), (kernel / "gpus", "*")):
-        with suppress(OSError):  # folders may go while they are read: a driver is being unloaded
+        with suppress(FileNotFoundError):  # folders may go while they are read: a driver is being unloaded
             for path in folder.glob(pattern):
                 yield str(path), ""
 
@@ -32,7 +33,7 @@ def _of_driver(driver_root: Path, kernel: Path) -> Iterator[Trace]:
     if library := find_library(driver_root):
         yield from _of_files([library.resolve()])
     version = kernel / "version"
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         yield str(version), version.read_text()
 
 

@@ -64,12 +64,12 @@ def is_dead(path: Path) -> bool:
     """Whether a path is a socket on which nobody listens any more."""
     if not path.is_socket():
         return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
             probe.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            pass  # gone meanwhile, or alive and busy
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass  # gone meanwhile, or alive and busy; or we have no descriptor left to find out
     return False

@@ -35,14 +35,25 @@ class NodeWatch:
         self._traces: frozenset[object] | None = None
         self._asked = 0.0
         self._problem = ""
+        self._obstacle = ""
         self._divisions: dict[str, frozenset[MigDevice]] = {}
         self._divisions_asked_about: dict[str, frozenset[MigDevice]] = {}
         self.node = empty_node(options, installed)
         self.known = asyncio.Event()
 
     async def look(self) -> None:
-        """Ask NVML and nvidia-ctk, unless nothing has changed since; without an answer the node has no GPUs."""
-        found = await asyncio.to_thread(self._look_for_traces)
+        """Ask NVML and nvidia-ctk, unless nothing has changed since; without an answer the node has no GPUs.
+
+        Where it cannot be seen whether something has changed, all stays as it is.
+        """
+        try:
+            found = await asyncio.to_thread(self._look_for_traces)
+        except OSError as error:
+            if str(error) != self._obstacle:
+                _log.warning("changes of GPUs and driver cannot be looked for: %s", error)
+            self._obstacle = str(error)
+            return
+        self._obstacle = ""
         is_due = bool(self._problem) and time.monotonic() - self._asked > _ASK_AGAIN_SECONDS
         if found == self._traces and not is_due and not self._is_divided_anew():
             return
