@@ -116,7 +116,7 @@ def test_refused_claim_says_why_on_itself_and_on_its_pod(workspace: Workspace, d
     wrong = claim("wrong", GPU)
     wrong["spec"]["devices"]["config"] = [_config(HEADER | {"logLevel": 5})]
     with driver.without_admission_policy("resourceclaims"):
-        wait_for("a claim that nobody checks", lambda: _is_taken(workspace, wrong), 20)
+        wait_for("a claim that nobody checks", lambda: workspace.takes(wrong), 20)
     workspace.create(pod("user", "--stay", "show", claim="wrong"))
     of_the_driver = f"--field-selector=source={DRIVER},reason=ShareRefused"
     wait_for("Events", lambda: len(workspace.get("events", of_the_driver)["items"]) == 2, 60, workspace.report)
@@ -124,14 +124,6 @@ def test_refused_claim_says_why_on_itself_and_on_its_pod(workspace: Workspace, d
     assert sorted(event["involvedObject"]["kind"] for event in events) == ["Pod", "ResourceClaim"]
     for event in events:
         assert "config[0].opaque.parameters.logLevel: must be an integer from 0 to 4, not 5" in event["message"]
-
-
-def _is_taken(workspace: Workspace, object_: Object) -> bool:
-    try:
-        workspace.create(object_)
-    except Failed:
-        return False
-    return True
 
 
 def test_pod_without_claims_has_a_whole_gpu(cluster: Cluster, workspace: Workspace) -> None:

@@ -71,6 +71,14 @@ def test_gpu_that_is_lost_under_a_pod(
         "the Events on the node tell why.",
     )
     assert "cannot allocate all claims" in transcript.show(workspace, "describe", "pod/late")
+    break_gpu("lost=0")
+    wait_for("Events", lambda: len(workspace.events("GpuHealthy")) >= 2, 60, driver.logs)
+    workspace.wait_until_ready("late")
+    transcript.tell(
+        "When the GPU is back",
+        "The pod that had it is told so, though its programs may have to be started anew. The pod that waited runs.",
+    )
+    assert "is well again" in transcript.show(workspace, *POD)
 
 
 def test_pod_for_which_there_is_no_room(workspace: Workspace, transcript: Transcript) -> None:
@@ -98,13 +106,13 @@ def test_parameters_that_are_refused_when_the_pod_starts(
     cluster: Cluster, workspace: Workspace, transcript: Transcript, driver: Driver
 ) -> None:
     with driver.without_admission_policy("resourceclaims"):
-        wait_for("a claim that nobody checks", lambda: _is_taken(workspace, _with_parameters(computePolicy="soft")), 20)
+        wait_for("a claim that nobody checks", lambda: workspace.takes(_with_parameters(computePolicy="soft")), 20)
     workspace.create(pod("user", "--stay", "show", claim="single"))
     wait_for("Events", lambda: len(workspace.events("ShareRefused")) == 2, 60, workspace.report)
     transcript.tell(
         "Parameters that are wrong, in a cluster without the chart's admission policies",
         "The driver refuses them when the pod is to start, on the claim and on the pod; the kubelet says the same "
-        "and tries again. A claim never changes: delete both and create them anew.",
+        "and tries again.",
     )
     for shown in (CLAIM, POD):
         said = transcript.show(workspace, *shown)
@@ -126,11 +134,3 @@ def _with_parameters(**parameters: object) -> Object:
     header = {"apiVersion": "hami.project-hami.io/v1alpha1", "kind": "ShareConfig"}
     wrong["spec"]["devices"]["config"] = [{"opaque": {"driver": DRIVER, "parameters": header | parameters}}]
     return wrong
-
-
-def _is_taken(workspace: Workspace, object_: Object) -> bool:
-    try:
-        workspace.create(object_)
-    except Failed:
-        return False
-    return True

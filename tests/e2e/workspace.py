@@ -20,6 +20,14 @@ class Workspace:
         """Create objects."""
         self.kubectl("create", "--filename=-", stdin="\n---\n".join(map(json.dumps, objects)))
 
+    def takes(self, object_: Object) -> bool:
+        """Create an object, unless the API server refuses it."""
+        try:
+            self.create(object_)
+        except Failed:
+            return False
+        return True
+
     def apply(self, manifest: Path) -> None:
         """Apply a manifest file."""
         self.kubectl("apply", "--filename=-", stdin=manifest.read_text())
