@@ -19,8 +19,9 @@ struct CUarray_st {
     uint32_t mark;
     CUcontext context;
     CUDA_ARRAY3D_DESCRIPTOR shape;
-    uint64_t size;  /* bytes */
-    uint64_t taken; /* bytes of the device's memory */
+    uint64_t size;       /* bytes */
+    uint64_t taken;      /* bytes of the device's memory */
+    struct tiles *tiles; /* NULL: it has its memory by itself */
     CUarray next;
 };
 
@@ -34,18 +35,24 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static CUarray arrays; /* mipmapped ones too */
 
 /* Starts an array in `array`, which it frees if it fails. */
-static CUresult start(CUarray array, uint32_t mark, const CUDA_ARRAY3D_DESCRIPTOR *shape, uint64_t size) {
+static CUresult start(CUarray array, uint32_t mark, const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned levels,
+                      uint64_t size) {
     CUcontext context;
     CUresult result = context_current(&context);
-    uint64_t taken = (shape->Flags & WITHOUT_MEMORY) != 0 ? 0 : size;
+    bool mapped = (shape->Flags & WITHOUT_MEMORY) != 0;
+    struct tiles *tiles = mapped ? tiles_new(shape, levels, size) : NULL;
+    if (mapped && tiles == NULL)
+        result = CUDA_ERROR_INVALID_VALUE;
+    uint64_t taken = mapped ? 0 : size;
     if (result == CUDA_SUCCESS)
         result = process_take_memory(context->device, taken);
     if (result != CUDA_SUCCESS) {
+        tiles_free(tiles);
         free(array);
         return result;
     }
     pthread_mutex_lock(&lock);
-    *array = (struct CUarray_st){mark, context, *shape, size, taken, arrays};
+    *array = (struct CUarray_st){mark, context, *shape, size, taken, tiles, arrays};
     arrays = array;
     pthread_mutex_unlock(&lock);
     return CUDA_SUCCESS;
@@ -67,7 +74,7 @@ CUresult cuArray3DCreate_v2(CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR *shape
     CUarray created = calloc(1, sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    result = start(created, MARK, shape, size);
+    result = start(created, MARK, shape, 1, size);
     if (result == CUDA_SUCCESS)
         *array = created;
     return result;
@@ -104,7 +111,7 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray *mipmap, const CUDA_ARRAY3D_DES
     CUmipmappedArray created = calloc(1, sizeof(*created));
     if (created == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    result = start(&created->array, MIPMAP_MARK, shape, size);
+    result = start(&created->array, MIPMAP_MARK, shape, levels, size);
     if (result != CUDA_SUCCESS)
         return result;
     created->levels = levels;
@@ -136,6 +143,14 @@ CUresult cuArray3DGetDescriptor_v2(CUDA_ARRAY3D_DESCRIPTOR *shape, CUarray array
     return CUDA_SUCCESS;
 }
 
+struct tiles *array_tiles(CUarray array) {
+    return array != NULL && array->mark == MARK ? array->tiles : NULL;
+}
+
+struct tiles *mipmapped_array_tiles(CUmipmappedArray mipmap) {
+    return mipmap != NULL && mipmap->array.mark == MIPMAP_MARK ? mipmap->array.tiles : NULL;
+}
+
 /* Only of arrays whose memory the program maps itself. */
 static CUresult get_requirements(CUDA_ARRAY_MEMORY_REQUIREMENTS *requirements, const struct CUarray_st *array,
                                  uint32_t mark, CUdevice device) {
@@ -165,6 +180,7 @@ static void destroy(CUarray *link) {
     CUarray array = *link;
     *link = array->next;
     process_give_memory(array->context->device, array->taken);
+    tiles_free(array->tiles);
     array->mark = 0;
     free(array);
 }

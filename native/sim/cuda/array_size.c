@@ -22,6 +22,10 @@ static unsigned channel_size(CUarray_format format) {
     }
 }
 
+unsigned array_element(const CUDA_ARRAY3D_DESCRIPTOR *shape) {
+    return channel_size(shape->Format) * shape->NumChannels;
+}
+
 static size_t at_least_one(size_t size) {
     return size == 0 ? 1 : size;
 }
@@ -40,7 +44,7 @@ CUDA_ARRAY3D_DESCRIPTOR array_level(const CUDA_ARRAY3D_DESCRIPTOR *shape, unsign
 }
 
 static bool level_size(const CUDA_ARRAY3D_DESCRIPTOR *shape, uint64_t *bytes) {
-    uint64_t element = channel_size(shape->Format) * shape->NumChannels;
+    uint64_t element = array_element(shape);
     uint64_t row, padded;
     if (__builtin_mul_overflow(shape->Width, element, &row) || __builtin_add_overflow(row, ARRAY_ROW - 1, &padded))
         return false;

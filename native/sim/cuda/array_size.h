@@ -12,6 +12,9 @@
  * False if no such array can be. */
 bool array_size(const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned levels, uint64_t *bytes);
 
+/* Bytes of one element. */
+unsigned array_element(const CUDA_ARRAY3D_DESCRIPTOR *shape);
+
 /* The shape of a level. */
 CUDA_ARRAY3D_DESCRIPTOR array_level(const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned level);
 

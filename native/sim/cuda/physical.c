@@ -121,6 +121,13 @@ CUresult physical_create_shared(CUmemLocation location, uint64_t size, unsigned 
     return CUDA_SUCCESS;
 }
 
+CUresult physical_create_multicast(struct multicast *multicast, uint64_t size, unsigned *index) {
+    if (!find_free(index))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    begin(*index, (struct physical){.multicast = multicast, .size = size});
+    return CUDA_SUCCESS;
+}
+
 static bool is_same(const struct shared_memory *one, const struct shared_memory *other) {
     return one != NULL && one->index == other->index && one->generation == other->generation;
 }
@@ -157,7 +164,9 @@ void physical_collect(unsigned index) {
     struct physical *entry = &entries[index];
     if (!is_free(entry))
         return;
-    if (entry->shared != NULL) {
+    if (entry->multicast != NULL) {
+        multicast_free(entry->multicast);
+    } else if (entry->shared != NULL) {
         shared_memory_close(entry->shared);
     } else {
         fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)entry->offset, (off_t)entry->size);
@@ -170,6 +179,8 @@ void physical_collect(unsigned index) {
 
 bool physical_map(unsigned index, CUdeviceptr address, uint64_t size) {
     void *at = (void *)address;
+    if (entries[index].multicast != NULL) /* the reservation's own pages do */
+        return true;
     if (entries[index].shared != NULL)
         return shared_memory_map(entries[index].shared, address, size, PROT_NONE);
     return mmap(at, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, (off_t)entries[index].offset) == at;

@@ -102,10 +102,12 @@
     ROW(cuArray3DCreate, cuArray3DCreate_v2, 3020, LEGACY, (CUarray *array, const CUDA_ARRAY3D_DESCRIPTOR *shape)) \
     ROW(cuArray3DGetDescriptor, cuArray3DGetDescriptor_v2, 3020, LEGACY, (CUDA_ARRAY3D_DESCRIPTOR *shape, CUarray array)) \
     ROW(cuArrayGetMemoryRequirements, cuArrayGetMemoryRequirements, 11060, LEGACY, (CUDA_ARRAY_MEMORY_REQUIREMENTS *requirements, CUarray array, CUdevice device)) \
+    ROW(cuArrayGetSparseProperties, cuArrayGetSparseProperties, 11010, LEGACY, (CUDA_ARRAY_SPARSE_PROPERTIES *properties, CUarray array)) \
     ROW(cuArrayDestroy, cuArrayDestroy, 2000, LEGACY, (CUarray array)) \
     ROW(cuMipmappedArrayCreate, cuMipmappedArrayCreate, 5000, LEGACY, (CUmipmappedArray *mipmap, const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned int levels)) \
     ROW(cuMipmappedArrayGetLevel, cuMipmappedArrayGetLevel, 5000, LEGACY, (CUarray *array, CUmipmappedArray mipmap, unsigned int level)) \
     ROW(cuMipmappedArrayGetMemoryRequirements, cuMipmappedArrayGetMemoryRequirements, 11060, LEGACY, (CUDA_ARRAY_MEMORY_REQUIREMENTS *requirements, CUmipmappedArray mipmap, CUdevice device)) \
+    ROW(cuMipmappedArrayGetSparseProperties, cuMipmappedArrayGetSparseProperties, 11010, LEGACY, (CUDA_ARRAY_SPARSE_PROPERTIES *properties, CUmipmappedArray mipmap)) \
     ROW(cuMipmappedArrayDestroy, cuMipmappedArrayDestroy, 5000, LEGACY, (CUmipmappedArray mipmap)) \
     \
     ROW(cuMemPoolCreate, cuMemPoolCreate, 11020, LEGACY, (CUmemoryPool *pool, const CUmemPoolProps *props)) \
@@ -131,6 +133,16 @@
     ROW(cuMemAddressFree, cuMemAddressFree, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
     ROW(cuMemMap, cuMemMap, 10020, LEGACY, (CUdeviceptr pointer, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)) \
     ROW(cuMemUnmap, cuMemUnmap, 10020, LEGACY, (CUdeviceptr pointer, size_t size)) \
+    ROW(cuMemMapArrayAsync, cuMemMapArrayAsync, 11010, LEGACY, (CUarrayMapInfo *parts, unsigned int count, CUstream stream)) \
+    ROW(cuMemMapArrayAsync, cuMemMapArrayAsync_ptsz, 11010, PER_THREAD, (CUarrayMapInfo *parts, unsigned int count, CUstream stream)) \
+    ROW(cuMulticastGetGranularity, cuMulticastGetGranularity, 12010, LEGACY, (size_t *granularity, const CUmulticastObjectProp *prop, CUmulticastGranularity_flags option)) \
+    ROW(cuMulticastCreate, cuMulticastCreate, 12010, LEGACY, (CUmemGenericAllocationHandle *handle, const CUmulticastObjectProp *prop)) \
+    ROW(cuMulticastAddDevice, cuMulticastAddDevice, 12010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device)) \
+    ROW(cuMulticastBindMem, cuMulticastBindMem, 12010, LEGACY, (CUmemGenericAllocationHandle handle, size_t start, CUmemGenericAllocationHandle memory, size_t offset, size_t size, unsigned long long flags)) \
+    ROW(cuMulticastBindMem, cuMulticastBindMem_v2, 13010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device, size_t start, CUmemGenericAllocationHandle memory, size_t offset, size_t size, unsigned long long flags)) \
+    ROW(cuMulticastBindAddr, cuMulticastBindAddr, 12010, LEGACY, (CUmemGenericAllocationHandle handle, size_t start, CUdeviceptr address, size_t size, unsigned long long flags)) \
+    ROW(cuMulticastBindAddr, cuMulticastBindAddr_v2, 13010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device, size_t start, CUdeviceptr address, size_t size, unsigned long long flags)) \
+    ROW(cuMulticastUnbind, cuMulticastUnbind, 12010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device, size_t start, size_t size)) \
     ROW(cuMemSetAccess, cuMemSetAccess, 10020, LEGACY, (CUdeviceptr pointer, size_t size, const CUmemAccessDesc *access, size_t count)) \
     \
     ROW(cuIpcGetMemHandle, cuIpcGetMemHandle, 4010, LEGACY, (CUipcMemHandle *handle, CUdeviceptr pointer)) \

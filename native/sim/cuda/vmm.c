@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define GRANULARITY ((size_t)2 << 20) /* bytes: the page size of device memory */
+#define GRANULARITY PHYSICAL_GRANULARITY
 
 struct granule {
     bool mapped;
@@ -103,8 +103,10 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CU
     physical_lock();
     result = is_exportable(prop) ? physical_create_shared(prop->location, size, &index)
                                  : physical_create(prop->location, size, &index);
-    if (result == CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS) {
+        physical_at(index)->usage = prop->allocFlags.usage;
         *handle = physical_handle(index);
+    }
     physical_unlock();
     return result;
 }
@@ -128,13 +130,14 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmem
         return CUDA_ERROR_NOT_INITIALIZED;
     unsigned index;
     physical_lock();
-    bool found = prop != NULL && physical_find(handle, &index);
+    bool found = prop != NULL && physical_find(handle, &index) && physical_at(index)->multicast == NULL;
     if (found)
         *prop = (CUmemAllocationProp){
             .type = CU_MEM_ALLOCATION_TYPE_PINNED,
             .requestedHandleTypes =
                 physical_at(index)->shared != NULL ? CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR : CU_MEM_HANDLE_TYPE_NONE,
             .location = physical_at(index)->location,
+            .allocFlags.usage = physical_at(index)->usage,
         };
     physical_unlock();
     return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -340,6 +343,21 @@ CUresult vmm_range(const struct block *reservation, CUdeviceptr address, CUdevic
     if (size != NULL)
         *size = (end - first) * GRANULARITY;
     return CUDA_SUCCESS;
+}
+
+bool vmm_physical(CUdeviceptr address, size_t size, unsigned *physical, uint64_t *offset) {
+    struct span span;
+    if (!span_of(address, size, &span) || !is_all(&span, true))
+        return false;
+    size_t first = span.first;
+    while (!span.granules[first].first)
+        first--;
+    *physical = span.granules[first].physical;
+    *offset = (span.first - first) * GRANULARITY;
+    for (size_t i = span.first + 1; i < span.end; i++)
+        if (span.granules[i].first)
+            return false;
+    return true;
 }
 
 CUresult vmm_access(const struct block *reservation, CUdeviceptr address, size_t size) {

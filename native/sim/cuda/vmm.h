@@ -10,4 +10,7 @@ CUresult vmm_range(const struct block *reservation, CUdeviceptr address, CUdevic
 /* Tells whether all of it is mapped and accessible. */
 CUresult vmm_access(const struct block *reservation, CUdeviceptr address, size_t size);
 
+/* What is mapped at all of a range, if it is one mapping, and the offset in it. With the lock of physical.h held. */
+bool vmm_physical(CUdeviceptr address, size_t size, unsigned *physical, uint64_t *offset);
+
 #endif
