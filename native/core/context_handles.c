@@ -6,6 +6,7 @@
 #include "core/context_handles.h"
 
 #include "core/driver.h"
+#include "core/physical.h"
 
 #include <stdlib.h>
 
@@ -71,8 +72,9 @@ static bool is_alive(CUcontext context) {
     return DRIVER(cuCtxGetApiVersion)(context, &version) == CUDA_SUCCESS;
 }
 
+/* An array goes with what is mapped to it. */
 static bool every(uint64_t handle) {
-    (void)handle;
+    (void)physical_taken(physical_take_all(space_of_array(handle)), CUDA_SUCCESS);
     return true;
 }
 

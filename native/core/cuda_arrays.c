@@ -3,11 +3,12 @@
 #include "core/context_handles.h"
 #include "core/devices.h"
 #include "core/driver.h"
+#include "core/physical.h"
 
 /* What remains to do after the driver's answer. False if the array cannot be remembered: then the caller destroys it.
- */
+ * One that takes nothing by itself may come to be mapped to memory. */
 static bool keep(CUresult result, uint64_t handle, struct gpu *gpu, uint64_t bytes) {
-    if (result == CUDA_SUCCESS && gpu != NULL && bytes != 0)
+    if (result == CUDA_SUCCESS && gpu != NULL)
         return context_handles_keep((struct allocation){.key = handle, .bytes = bytes, .gpu = gpu});
     gpu_give_back(gpu, bytes);
     return true;
@@ -78,11 +79,15 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray *array, const CUDA_ARRAY3D_DESC
 CUresult cuArrayDestroy(CUarray array) {
     struct allocations *table;
     struct allocation allocation = context_handles_freeing((uint64_t)array, &table);
-    return context_handles_freed(allocation, table, DRIVER(cuArrayDestroy)(array));
+    struct reference *mapped = physical_take_all(space_of_array((uint64_t)array));
+    CUresult result = physical_taken(mapped, DRIVER(cuArrayDestroy)(array));
+    return context_handles_freed(allocation, table, result);
 }
 
 CUresult cuMipmappedArrayDestroy(CUmipmappedArray array) {
     struct allocations *table;
     struct allocation allocation = context_handles_freeing((uint64_t)array, &table);
-    return context_handles_freed(allocation, table, DRIVER(cuMipmappedArrayDestroy)(array));
+    struct reference *mapped = physical_take_all(space_of_array((uint64_t)array));
+    CUresult result = physical_taken(mapped, DRIVER(cuMipmappedArrayDestroy)(array));
+    return context_handles_freed(allocation, table, result);
 }

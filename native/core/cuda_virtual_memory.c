@@ -1,14 +1,16 @@
 /*
  * Device memory by handle, and mapped to addresses: cuMemCreate to cuMemUnmap.
  *
- * The driver frees it when its last handle is released and its last mapping is gone. It belongs to no context.
+ * The driver frees it when its last handle is released, and nothing is mapped or bound to it any more (cuda_sparse.c,
+ * cuda_multicast.c). It belongs to no context.
  */
 #include "core/devices.h"
 #include "core/driver.h"
+#include "core/inventory.h"
 #include "core/physical.h"
 
-static CUresult keep(struct gpu *gpu, size_t bytes, CUmemGenericAllocationHandle handle) {
-    struct physical *physical = physical_new(gpu, bytes);
+static CUresult keep(struct gpu *gpu, CUdevice device, size_t bytes, CUmemGenericAllocationHandle handle) {
+    struct physical *physical = physical_new(gpu, device, bytes);
     if (physical == NULL)
         gpu_give_back(gpu, bytes);
     else if (physical_add_handle(physical, handle))
@@ -25,27 +27,45 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, const C
     CUresult result = DRIVER(cuMemCreate)(handle, bytes, prop, flags);
     if (result != CUDA_SUCCESS)
         gpu_give_back(gpu, bytes);
-    return result == CUDA_SUCCESS && gpu != NULL ? keep(gpu, bytes, *handle) : result;
+    if (result != CUDA_SUCCESS || gpu == NULL)
+        return result;
+    return keep(gpu, device_of_location(&prop->location), bytes, *handle);
 }
 
-/* The allocation's first handle may be long released, and this one another: its address tells which it is. */
+/* The same handle once more names what it did. A new one names what is at the address. */
+static struct physical *named(CUmemGenericAllocationHandle handle, struct physical *at_address) {
+    struct physical *known = physical_of_handle(handle);
+    if (known == NULL)
+        return at_address;
+    physical_let_go(at_address);
+    return known;
+}
+
 CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *address) {
-    struct physical *physical = physical_at((CUdeviceptr)address);
+    struct physical *physical = physical_at(space_of_addresses(), (CUdeviceptr)address);
     CUresult result = DRIVER(cuMemRetainAllocationHandle)(handle, address);
-    if (result != CUDA_SUCCESS)
+    if (result != CUDA_SUCCESS) {
         physical_let_go(physical);
-    if (result != CUDA_SUCCESS || physical == NULL || physical_add_handle(physical, *handle))
+        return result;
+    }
+    physical = named(*handle, physical);
+    if (physical == NULL || physical_add_handle(physical, *handle))
         return result;
     DRIVER(cuMemRelease)(*handle);
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-/* What another process has made counts there. A handle that we know is of this process's own memory, once more. */
+/* What another process has made counts there, and is kept as something that takes nothing: it may be a multicast
+ * object. A handle that we know is once more of what this process has already. */
 CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *shareable,
                                         CUmemAllocationHandleType type) {
     CUresult result = DRIVER(cuMemImportFromShareableHandle)(handle, shareable, type);
-    struct physical *physical = result == CUDA_SUCCESS ? physical_of_handle(*handle) : NULL;
-    if (physical == NULL || physical_add_handle(physical, *handle))
+    if (result != CUDA_SUCCESS || !inventory_limits())
+        return result;
+    struct physical *physical = physical_of_handle(*handle);
+    if (physical == NULL)
+        physical = physical_new(NULL, 0, 0);
+    if (physical != NULL && physical_add_handle(physical, *handle))
         return result;
     DRIVER(cuMemRelease)(*handle);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -67,7 +87,8 @@ CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGeneric
     CUresult result = DRIVER(cuMemMap)(address, bytes, offset, handle, flags);
     if (result != CUDA_SUCCESS)
         physical_let_go(physical);
-    if (result != CUDA_SUCCESS || physical == NULL || physical_add_mapping(physical, address, bytes))
+    if (result != CUDA_SUCCESS || physical == NULL ||
+        physical_add(physical, space_of_addresses(), address, address + bytes))
         return result;
     DRIVER(cuMemUnmap)(address, bytes);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -75,11 +96,6 @@ CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGeneric
 
 /* The driver unmaps one whole mapping, or several that adjoin. */
 CUresult cuMemUnmap(CUdeviceptr address, size_t bytes) {
-    struct reference *mappings = physical_take_mappings(address, bytes);
-    CUresult result = DRIVER(cuMemUnmap)(address, bytes);
-    if (result == CUDA_SUCCESS)
-        physical_end_mappings(mappings);
-    else
-        physical_restore_mappings(mappings);
-    return result;
+    struct reference *mappings = physical_take(space_of_addresses(), address, address + bytes);
+    return physical_taken(mappings, DRIVER(cuMemUnmap)(address, bytes));
 }

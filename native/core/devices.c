@@ -64,12 +64,15 @@ struct gpu *gpu_of_device(CUdevice device) {
     return null_if_unlimited(gpu);
 }
 
+CUdevice device_of_location(const CUmemLocation *location) {
+    /* Of a locality domain the lowest byte is the device, the next one the domain. */
+    return location->type == CU_MEM_LOCATION_TYPE_DEVICE ? location->id : location->id & 0xff;
+}
+
 struct gpu *gpu_of_location(const CUmemLocation *location) {
-    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE)
-        return gpu_of_device(location->id);
-    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE_LOCALITY_DOMAIN)
-        return gpu_of_device(location->id & 0xff); /* the next byte is the domain */
-    return NULL;
+    bool is_on_device =
+        location->type == CU_MEM_LOCATION_TYPE_DEVICE || location->type == CU_MEM_LOCATION_TYPE_DEVICE_LOCALITY_DOMAIN;
+    return is_on_device ? gpu_of_device(device_of_location(location)) : NULL;
 }
 
 struct gpu *gpu_of_current_context(void) {

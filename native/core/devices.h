@@ -12,6 +12,9 @@ struct gpu *gpu_of_current_context(void);
 struct gpu *gpu_of_stream(CUstream stream); /* of which the context need not be current */
 struct gpu *gpu_of_nvml_device(nvmlDevice_t device);
 
+/* The device of a location that is on one. */
+CUdevice device_of_location(const CUmemLocation *location);
+
 /* What a program is told whose memory in the current context does not fit: that it has no context, if so. */
 CUresult refuse_in_current_context(void);
 

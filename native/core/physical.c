@@ -1,8 +1,8 @@
 /*
- * Memory of cuMemCreate on limited GPUs: it counts as long as a handle or a mapping keeps it.
+ * Memory of cuMemCreate on limited GPUs: it counts as long as anything refers to it.
  *
- * Two search trees of ranges, which never overlap: handles, each a range of one, and mapped addresses. To compare equal
- * is to overlap, so that a range finds whatever lies in it. One lock for all: the driver's own work takes far longer.
+ * All that refers to such memory is in one search tree of ranges, which never overlap. To compare equal is to overlap,
+ * so that a range finds whatever lies in it. One lock for all: the driver's own work takes far longer.
  */
 #include "core/physical.h"
 
@@ -11,34 +11,56 @@
 #include <search.h>
 #include <stdlib.h>
 
+#define DEVICE_SHIFT 48 /* in an object: the upper bits of a place are the device, the lower ones the offset */
+
 struct physical {
     struct gpu *gpu;
+    CUdevice device;
     uint64_t bytes;
-    uint64_t keepers; /* entries of the trees, and pointers that callers have */
+    uint64_t keepers; /* entries of the tree, and pointers that callers have */
 };
 
+static const struct space HANDLES = {.kind = SPACE_HANDLES};
+
 static struct lock lock;
-static void *handles;
-static void *mappings;
+static void *references;
+
+static int order(uint64_t left, uint64_t right) {
+    return left < right ? -1 : left > right;
+}
 
 static int compare(const void *one, const void *other) {
     const struct reference *left = one, *right = other;
+    if (left->space.kind != right->space.kind)
+        return order(left->space.kind, right->space.kind);
+    if (left->space.name != right->space.name)
+        return order(left->space.name, right->space.name);
     if (left->end <= right->start)
         return -1;
     return left->start >= right->end;
 }
 
-static struct reference *find(void **tree, uint64_t start, uint64_t end) {
-    struct reference range = {.start = start, .end = end};
-    struct reference **node = tfind(&range, tree, compare);
+static struct reference *find(struct space space, uint64_t start, uint64_t end) {
+    struct reference range = {.space = space, .start = start, .end = end};
+    struct reference **node = tfind(&range, &references, compare);
     return node != NULL ? *node : NULL;
 }
 
-struct physical *physical_new(struct gpu *gpu, uint64_t bytes) {
+struct physical *physical_new(struct gpu *gpu, CUdevice device, uint64_t bytes) {
     struct physical *physical = malloc(sizeof *physical);
     if (physical != NULL)
-        *physical = (struct physical){.gpu = gpu, .bytes = bytes, .keepers = 1};
+        *physical = (struct physical){gpu, device, bytes, .keepers = 1};
     return physical;
+}
+
+CUdevice physical_device(const struct physical *physical) {
+    return physical->device;
+}
+
+static void end(struct reference *taken);
+
+static struct space space_of(const struct physical *object) {
+    return (struct space){SPACE_OBJECT, (uint64_t)object};
 }
 
 static void let_go(struct physical *physical, uint64_t keepers) {
@@ -48,6 +70,8 @@ static void let_go(struct physical *physical, uint64_t keepers) {
     lock_release(&lock);
     if (!last)
         return;
+    if (physical->gpu == NULL)
+        end(physical_take_all(space_of(physical)));
     gpu_give_back(physical->gpu, physical->bytes);
     free(physical);
 }
@@ -57,18 +81,18 @@ void physical_let_go(struct physical *physical) {
         let_go(physical, 1);
 }
 
-void physical_end_mappings(struct reference *references) {
-    while (references != NULL) {
-        struct reference *next = references->next;
-        let_go(references->physical, references->count);
-        free(references);
-        references = next;
+static void end(struct reference *taken) {
+    while (taken != NULL) {
+        struct reference *next = taken->next;
+        let_go(taken->physical, taken->count);
+        free(taken);
+        taken = next;
     }
 }
 
-static struct physical *keep(void **tree, uint64_t start) {
+struct physical *physical_at(struct space space, uint64_t place) {
     lock_take(&lock);
-    struct reference *reference = find(tree, start, start + 1);
+    struct reference *reference = find(space, place, place + 1);
     struct physical *physical = reference != NULL ? reference->physical : NULL;
     if (physical != NULL)
         physical->keepers++;
@@ -77,88 +101,129 @@ static struct physical *keep(void **tree, uint64_t start) {
 }
 
 struct physical *physical_of_handle(CUmemGenericAllocationHandle handle) {
-    return keep(&handles, handle);
+    return physical_at(HANDLES, handle);
 }
 
-struct physical *physical_at(CUdeviceptr address) {
-    return keep(&mappings, address);
+/* Puts a part of a range that was taken out back. Without memory it no longer keeps what it refers to, as if it had
+ * ended. */
+static void leave(const struct reference *whole, uint64_t start, uint64_t end) {
+    struct reference *part = malloc(sizeof *part);
+    if (part == NULL)
+        return;
+    *part = *whole;
+    part->start = start;
+    part->end = end;
+    if (tsearch(part, &references, compare) != NULL)
+        part->physical->keepers++;
+    else
+        free(part);
 }
 
-static struct reference *take_out(void **tree, uint64_t start, uint64_t end) {
+static struct reference *take_out(struct space space, uint64_t start, uint64_t end) {
     struct reference *taken = NULL, *reference;
-    while ((reference = find(tree, start, end)) != NULL) {
-        tdelete(reference, tree, compare);
+    while ((reference = find(space, start, end)) != NULL) {
+        tdelete(reference, &references, compare);
+        if (reference->start < start)
+            leave(reference, reference->start, start);
+        if (reference->end > end)
+            leave(reference, end, reference->end);
+        reference->start = reference->start > start ? reference->start : start;
+        reference->end = reference->end < end ? reference->end : end;
         reference->next = taken;
         taken = reference;
     }
     return taken;
 }
 
-/* A range that is there already is one whose end we have not seen: it ends now. */
-static bool insert(void **tree, struct reference *reference) {
+/* What is there already is replaced, or was ended without our seeing it. */
+static bool insert(struct reference *reference) {
     lock_take(&lock);
-    struct reference *stale = take_out(tree, reference->start, reference->end);
-    if (tree == &handles && stale != NULL && stale->physical == reference->physical) {
+    struct reference *stale = take_out(reference->space, reference->start, reference->end);
+    if (reference->space.kind == SPACE_HANDLES && stale != NULL && stale->physical == reference->physical) {
         reference->count += stale->count; /* the same handle once more */
         stale->count = 0;
     }
-    bool inserted = tsearch(reference, tree, compare) != NULL;
+    bool inserted = tsearch(reference, &references, compare) != NULL;
     lock_release(&lock);
-    physical_end_mappings(stale);
+    end(stale);
     if (!inserted)
-        physical_end_mappings(reference);
+        end(reference);
     return inserted;
 }
 
-static bool add(void **tree, struct reference wanted) {
+bool physical_add(struct physical *physical, struct space space, uint64_t start, uint64_t end) {
     struct reference *reference = malloc(sizeof *reference);
     if (reference == NULL) {
-        physical_let_go(wanted.physical);
+        physical_let_go(physical);
         return false;
     }
-    *reference = wanted;
-    return insert(tree, reference);
+    *reference = (struct reference){space, start, end, 1, physical, NULL};
+    return insert(reference);
 }
 
 bool physical_add_handle(struct physical *physical, CUmemGenericAllocationHandle handle) {
-    return add(&handles, (struct reference){handle, handle + 1, 1, physical, NULL});
+    return physical_add(physical, HANDLES, handle, handle + 1);
 }
 
-bool physical_add_mapping(struct physical *physical, CUdeviceptr address, uint64_t bytes) {
-    return add(&mappings, (struct reference){address, address + bytes, 1, physical, NULL});
+static uint64_t place_of(CUdevice device, uint64_t offset) {
+    return (uint64_t)device << DEVICE_SHIFT | offset;
+}
+
+bool physical_bind(struct physical *physical, const struct physical *object, uint64_t offset, uint64_t bytes) {
+    uint64_t start = place_of(physical->device, offset);
+    if (physical->gpu != NULL)
+        return physical_add(physical, space_of(object), start, start + bytes);
+    physical_let_go(physical);
+    return true;
 }
 
 struct physical *physical_take_handle(CUmemGenericAllocationHandle handle) {
     struct reference *ended = NULL;
     lock_take(&lock);
-    struct reference *reference = find(&handles, handle, handle + 1);
+    struct reference *reference = find(HANDLES, handle, handle + 1);
     struct physical *physical = reference != NULL ? reference->physical : NULL;
     if (reference != NULL && --reference->count == 0)
-        ended = take_out(&handles, handle, handle + 1);
+        ended = take_out(HANDLES, handle, handle + 1);
     lock_release(&lock);
     free(ended);
     return physical;
 }
 
-struct reference *physical_take_mappings(CUdeviceptr address, uint64_t bytes) {
+struct reference *physical_take(struct space space, uint64_t start, uint64_t end) {
     lock_take(&lock);
-    struct reference *taken = take_out(&mappings, address, address + bytes);
+    struct reference *taken = take_out(space, start, end);
     lock_release(&lock);
     return taken;
 }
 
-void physical_restore_mappings(struct reference *taken) {
+struct reference *physical_take_all(struct space space) {
+    return physical_take(space, 0, UINT64_MAX);
+}
+
+struct reference *physical_take_bound(const struct physical *object, CUdevice device, uint64_t offset, uint64_t bytes) {
+    uint64_t start = place_of(device, offset);
+    return object != NULL ? physical_take(space_of(object), start, start + bytes) : NULL;
+}
+
+static void restore(struct reference *taken) {
     while (taken != NULL) {
         struct reference *next = taken->next;
         taken->next = NULL;
-        (void)insert(&mappings, taken); /* without memory it no longer keeps what is mapped, as after a release */
+        (void)insert(taken); /* without memory it no longer keeps what is mapped, as after a release */
         taken = next;
     }
 }
 
+CUresult physical_taken(struct reference *taken, CUresult result) {
+    if (result == CUDA_SUCCESS)
+        end(taken);
+    else
+        restore(taken);
+    return result;
+}
+
 void physical_forget(void) {
     /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
-    handles = NULL;
-    mappings = NULL;
+    references = NULL;
     lock_release(&lock);
 }

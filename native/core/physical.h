@@ -1,39 +1,68 @@
-/* Memory of cuMemCreate on limited GPUs: it counts as long as a handle or a mapping keeps it. */
+/* Memory of cuMemCreate on limited GPUs: it counts as long as anything refers to it. */
 #ifndef HAMI_CORE_PHYSICAL_H
 #define HAMI_CORE_PHYSICAL_H
 
 #include "core/gpu.h"
 #include "core/hooks.h"
 
-/* One allocation of the driver's. Whoever has a pointer to it keeps it, until that is handed on or let go of. */
+/* One allocation of the driver's, or an object that takes no memory but keeps what is bound to it as long as anything
+ * refers to it. Whoever has a pointer to it keeps it, until that is handed on or let go of. */
 struct physical;
 
-/* What refers to an allocation: a handle, or the addresses where it is mapped. */
+/* What can refer to memory, each a space of numbers of its own: handles; addresses; the tiles of an array, which has
+ * the name; and an object that memory is bound to. */
+enum space_kind { SPACE_HANDLES, SPACE_ADDRESSES, SPACE_ARRAY, SPACE_OBJECT };
+
+struct space {
+    enum space_kind kind;
+    uint64_t name; /* 0 where there is only one of the kind */
+};
+
+static inline struct space space_of_addresses(void) {
+    return (struct space){.kind = SPACE_ADDRESSES};
+}
+
+static inline struct space space_of_array(uint64_t handle) {
+    return (struct space){.kind = SPACE_ARRAY, .name = handle};
+}
+
+/* One reference: a range of a space. Ranges of a space never overlap. */
 struct reference {
+    struct space space;
     uint64_t start;
     uint64_t end;
-    uint64_t count; /* of a handle: how often it must be released; of a mapping: 1 */
+    uint64_t count; /* of a handle: how often it must be released; else 1 */
     struct physical *physical;
     struct reference *next; /* in a list of those that were taken out */
 };
 
-/* The bytes were reserved. NULL without memory: then they are still reserved. */
-struct physical *physical_new(struct gpu *gpu, uint64_t bytes);
+/* The bytes were reserved on the GPU, which is the device's. NULL without memory: then they are still reserved. An
+ * object that takes none has no GPU. */
+struct physical *physical_new(struct gpu *gpu, CUdevice device, uint64_t bytes);
 
-/* What a handle names, or what is mapped at an address. NULL if that is not counted. */
+/* What is referred to at a place of a space. NULL if that is not counted. */
+struct physical *physical_at(struct space space, uint64_t place);
 struct physical *physical_of_handle(CUmemGenericAllocationHandle handle);
-struct physical *physical_at(CUdeviceptr address);
 
-/* Hand the allocation on to what refers to it from now on. False without memory: it was let go of instead. */
+CUdevice physical_device(const struct physical *physical);
+
+/* Hand the allocation on to what refers to it from now on, in place of what did so before. False without memory: it was
+ * let go of instead. */
+bool physical_add(struct physical *physical, struct space space, uint64_t start, uint64_t end);
 bool physical_add_handle(struct physical *physical, CUmemGenericAllocationHandle handle);
-bool physical_add_mapping(struct physical *physical, CUdeviceptr address, uint64_t bytes);
 
-/* Around a call of the driver that ends a reference: it is taken out before it, because once the driver has ended it
- * another thread may get the same handle or address anew, and put back if the driver refuses. */
+/* The same for an offset in an object: memory of different devices can be bound at the same one. What counts nothing
+ * need not be kept. */
+bool physical_bind(struct physical *physical, const struct physical *object, uint64_t offset, uint64_t bytes);
+
+/* Around a call of the driver that ends references: they are taken out before it, because once the driver has ended
+ * them another thread may get the same handle or address anew, and put back if the driver refuses. Of a range that
+ * sticks out, the rest stays. */
 struct physical *physical_take_handle(CUmemGenericAllocationHandle handle);
-struct reference *physical_take_mappings(CUdeviceptr address, uint64_t bytes);
-void physical_end_mappings(struct reference *mappings);
-void physical_restore_mappings(struct reference *mappings);
+struct reference *physical_take(struct space space, uint64_t start, uint64_t end);
+struct reference *physical_take_all(struct space space);
+struct reference *physical_take_bound(const struct physical *object, CUdevice device, uint64_t offset, uint64_t bytes);
+CUresult physical_taken(struct reference *taken, CUresult result);
 
 /* Gives the bytes back if nothing else keeps them. NULL is let go of without effect. */
 void physical_let_go(struct physical *physical);
