@@ -163,6 +163,16 @@ uint64_t backing_held(const struct backing *backing) {
     return held;
 }
 
+uint64_t backings_managed(const struct gpu *gpu) {
+    uint64_t held = 0;
+    lock_take(&lock);
+    for (const struct backing *backing = backings; backing != NULL; backing = backing->next)
+        if (backing->kind != NULL && backing->kind->managed && backing->gpu == gpu)
+            held += backing->held;
+    lock_release(&lock);
+    return held;
+}
+
 static bool is_trimmed(const struct backing *backing) {
     lock_take(&lock);
     bool trimmed = backing->kind != NULL && backing->kind->trim != NULL;

@@ -14,6 +14,7 @@ struct backing_kind {
     bool (*used)(uint64_t name, uint64_t *bytes); /* NULL: it is neither retired nor ever begun */
     void (*trim)(uint64_t name); /* gives the GPU what is not in use; NULL: only its owner's calls change it */
     void (*end)(uint64_t name);  /* NULL: it is never retired */
+    bool managed;                /* memory that moves between host and device */
 };
 
 /* One backing on a limited GPU. They are never freed: another thread may be looking at one that ends. */
@@ -38,8 +39,9 @@ void backing_trim(struct backing *backing);
 void backing_settle(struct backing *backing);
 void backings_settle(void);
 
-/* Bytes of its GPU that it holds. */
+/* Bytes of its GPU that it holds, and those that all hold of one that are managed. */
 uint64_t backing_held(const struct backing *backing);
+uint64_t backings_managed(const struct gpu *gpu);
 
 /* Ends a backing as soon as nothing of it is in use. Its name means nothing to the program from now on. */
 void backing_retire(struct backing *backing);

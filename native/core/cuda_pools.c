@@ -1,12 +1,13 @@
-/* Memory pools: cuMemPoolCreate, cuMemPoolDestroy, cuMemPoolTrimTo. What is allocated from them: cuda_stream_memory.c.
+/*
+ * Memory pools: cuMemPoolCreate, cuMemPoolDestroy, cuMemPoolTrimTo, and those that the driver has by itself. What is
+ * allocated from them: cuda_stream_memory.c.
  */
-#include "core/devices.h"
 #include "core/driver.h"
 #include "core/pools.h"
 
 CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *props) {
     CUresult result = DRIVER(cuMemPoolCreate)(pool, props);
-    if (result != CUDA_SUCCESS || pool_remember(*pool, gpu_of_location(&props->location)))
+    if (result != CUDA_SUCCESS || pool_remember(*pool, &props->location, props->allocType))
         return result;
     DRIVER(cuMemPoolDestroy)(*pool);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -20,4 +21,19 @@ CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t kept) {
     CUresult result = DRIVER(cuMemPoolTrimTo)(pool, kept);
     backings_settle();
     return result;
+}
+
+/* A device's own pool is known by the device; of what other places have, only these calls tell what it is. */
+static CUresult remember(CUresult result, CUmemoryPool *pool, const CUmemLocation *location, CUmemAllocationType type) {
+    if (result != CUDA_SUCCESS || pool_remember_built_in(*pool, location, type))
+        return result;
+    return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+CUresult cuMemGetDefaultMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
+    return remember(DRIVER(cuMemGetDefaultMemPool)(pool, location, type), pool, location, type);
+}
+
+CUresult cuMemGetMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
+    return remember(DRIVER(cuMemGetMemPool)(pool, location, type), pool, location, type);
 }

@@ -23,7 +23,7 @@ static uint64_t lesser(uint64_t one, uint64_t other) {
 /* Bytes that the accounts know to be allocations, as far as NVML counts them. */
 static uint64_t allocated(const struct gpu *gpu, const struct backing *own) {
     uint64_t held = gpu_held(gpu);
-    uint64_t elsewhere = backing_held(own) + allocations_managed(&addresses, gpu);
+    uint64_t elsewhere = backing_held(own) + allocations_managed(&addresses, gpu) + backings_managed(gpu);
     return held - lesser(held, elsewhere);
 }
 

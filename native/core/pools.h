@@ -5,8 +5,10 @@
 #include "core/backing.h"
 #include "core/hooks.h"
 
-/* Remembers a pool that the program has made. False without memory. */
-bool pool_remember(CUmemoryPool pool, struct gpu *gpu);
+/* Remember a pool of that location and type: one that the program has made, or one that the driver has given it. False
+ * without memory. */
+bool pool_remember(CUmemoryPool pool, const CUmemLocation *location, CUmemAllocationType type);
+bool pool_remember_built_in(CUmemoryPool pool, const CUmemLocation *location, CUmemAllocationType type);
 
 /* What the pool allocates from, NULL if that is not limited. False without memory. */
 bool pool_backing(CUmemoryPool pool, struct backing **backing);

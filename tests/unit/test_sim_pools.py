@@ -98,3 +98,32 @@ show([same("cuMemGetMemPool", place, pinned), same("cuDeviceGetMemPool", 1),
 """,
     )
     assert seen == [True, True, False]
+
+
+def test_pools_of_managed_memory_take_none_of_the_devices(machine: Machine) -> None:
+    seen = run(
+        machine,
+        PROGRAM
+        + """
+LOCATION, TYPE = driver.CUmemLocationType, driver.CUmemAllocationType
+managed, pinned = TYPE.CU_MEM_ALLOCATION_TYPE_MANAGED, TYPE.CU_MEM_ALLOCATION_TYPE_PINNED
+def place(name, id=0):
+    location = driver.CUmemLocation()
+    location.type, location.id = getattr(LOCATION, "CU_MEM_LOCATION_TYPE_" + name), id
+    return location
+places = place("DEVICE"), place("DEVICE", 1), place("HOST"), place("NONE")
+pools = [call("cuMemGetDefaultMemPool", location, managed) for location in places]
+pointer = take(pools[3], 7)
+driver.cuMemsetD8(pointer, 1, 7 * MIB)
+is_managed = call("cuPointerGetAttribute", driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_IS_MANAGED, pointer)
+seen = [len({int(pool) for pool in pools}), taken(), look(pools[3])[::2], int(is_managed)]
+call("cuMemFreeAsync", pointer, stream)
+call("cuStreamSynchronize", stream)
+seen.append(look(pools[3])[::2])
+call("cuMemSetMemPool", places[0], managed, pools[0])
+show([*seen, error_of("cuMemSetMemPool", places[0], pinned, pools[0]),
+      error_of("cuMemGetDefaultMemPool", place("HOST"), pinned),
+      int(call("cuMemGetMemPool", places[0], managed)) == int(call("cuDeviceGetMemPool", 0))])
+""",
+    )
+    assert seen == [4, 0, [8, 7], 1, [0, 0], "CUDA_ERROR_INVALID_VALUE", "CUDA_ERROR_NOT_SUPPORTED", False]

@@ -11,7 +11,7 @@ static CUmemoryPool graph_pools[SIM_MAX_GPUS];
 /* The device's pool for graphs. NULL without memory. */
 static CUmemoryPool pool_of(CUdevice device) {
     pool_lock();
-    if (graph_pools[device] == NULL && (graph_pools[device] = pool_new(device, 0)) != NULL)
+    if (graph_pools[device] == NULL && (graph_pools[device] = pool_new(pool_on(device), 0)) != NULL)
         graph_pools[device]->threshold = UINT64_MAX;
     CUmemoryPool pool = graph_pools[device];
     pool_unlock();

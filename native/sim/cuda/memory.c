@@ -21,9 +21,9 @@
 #define PITCH 512u /* bytes: rows of cuMemAllocPitch start at multiples of it */
 
 static CUresult take_memory(enum block_kind kind, CUcontext context, CUmemoryPool pool, uint64_t size) {
-    if (kind != BLOCK_DEVICE)
-        return CUDA_SUCCESS;
-    return pool != NULL ? pool_take(pool, size) : process_take_memory(context->device, size);
+    if (pool != NULL)
+        return pool_take(pool, size);
+    return kind == BLOCK_DEVICE ? process_take_memory(context->device, size) : CUDA_SUCCESS;
 }
 
 static void give_memory(enum block_kind kind, CUcontext context, CUmemoryPool pool, uint64_t size) {
@@ -90,7 +90,7 @@ static CUresult allocate_in_current(CUdeviceptr *pointer, size_t size, enum bloc
 }
 
 CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context) {
-    return allocate(pointer, size, BLOCK_DEVICE, context, pool);
+    return allocate(pointer, size, pool->place.managed ? BLOCK_MANAGED : BLOCK_DEVICE, context, pool);
 }
 
 /* Frees what starts at `pointer`, if it is of one of these kinds. */
@@ -282,7 +282,7 @@ CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdev
         *(unsigned *)value = kind == BLOCK_MANAGED;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-        *(int *)value = block->pool != NULL ? block->pool->device : context->device;
+        *(int *)value = block->pool != NULL ? pool_device(block->pool) : context->device;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
         *(void **)value = (void *)arena_address(block);

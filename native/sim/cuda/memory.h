@@ -4,7 +4,7 @@
 
 #include "sim/cuda/shared_memory.h"
 
-/* Allocates device memory of a pool. It belongs to no context: the given one is what it shows. */
+/* Allocates memory of a pool. It belongs to no context: the given one is what it shows. */
 CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context);
 
 /* Frees what starts at `pointer`, without waiting for what may use it. */

@@ -12,8 +12,8 @@
 #define CHUNK (UINT64_C(2) << 20) /* bytes that are reserved at a time */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct CUmemPoolHandle_st defaults[SIM_MAX_GPUS];
-static CUmemoryPool current[SIM_MAX_GPUS];
+static struct CUmemPoolHandle_st defaults[2][POOL_PLACES]; /* of device memory, and of managed memory */
+static CUmemoryPool current[2][POOL_PLACES];
 static CUmemoryPool pools; /* every one that was ever used and is not ended */
 
 void pool_lock(void) {
@@ -24,32 +24,47 @@ void pool_unlock(void) {
     pthread_mutex_unlock(&lock);
 }
 
-static void start(CUmemoryPool pool, CUdevice device, uint64_t maximum) {
+static void start(CUmemoryPool pool, struct pool_place place, uint64_t maximum) {
     *pool = (struct CUmemPoolHandle_st){
-        .mark = MARK, .device = device, .reuses = {1, 1, 1}, .maximum = maximum, .next = pools};
+        .mark = MARK, .place = place, .reuses = {1, 1, 1}, .maximum = maximum, .next = pools};
     pools = pool;
 }
 
-CUmemoryPool pool_default(CUdevice device) {
-    if (defaults[device].mark != MARK)
-        start(&defaults[device], device, 0);
-    return &defaults[device];
+CUmemoryPool pool_default(struct pool_place place) {
+    CUmemoryPool pool = &defaults[place.managed][place.at];
+    if (pool->mark != MARK)
+        start(pool, place, 0);
+    return pool;
 }
 
-CUmemoryPool *pool_current(CUdevice device) {
-    if (current[device] == NULL)
-        current[device] = pool_default(device);
-    return &current[device];
+CUmemoryPool *pool_current(struct pool_place place) {
+    CUmemoryPool *pool = &current[place.managed][place.at];
+    if (*pool == NULL)
+        *pool = pool_default(place);
+    return pool;
+}
+
+CUdevice pool_device(CUmemoryPool pool) {
+    return pool->place.at < SIM_MAX_GPUS ? (CUdevice)pool->place.at : 0;
+}
+
+static CUresult take(CUmemoryPool pool, uint64_t bytes) {
+    return pool->place.managed ? CUDA_SUCCESS : process_take_memory(pool_device(pool), bytes);
+}
+
+static void give(CUmemoryPool pool, uint64_t bytes) {
+    if (!pool->place.managed)
+        process_give_memory(pool_device(pool), bytes);
 }
 
 bool pool_is_alive(CUmemoryPool pool) {
     return pool != NULL && pool->mark == MARK && !pool->destroyed;
 }
 
-CUmemoryPool pool_new(CUdevice device, uint64_t maximum) {
+CUmemoryPool pool_new(struct pool_place place, uint64_t maximum) {
     CUmemoryPool pool = malloc(sizeof(*pool));
     if (pool != NULL)
-        start(pool, device, maximum);
+        start(pool, place, maximum);
     return pool;
 }
 
@@ -68,7 +83,7 @@ void pool_trim(CUmemoryPool pool, uint64_t kept) {
     if (wanted >= pool->reserved.current)
         return;
     uint64_t needed = chunks(wanted);
-    process_give_memory(pool->device, pool->reserved.current - needed);
+    give(pool, pool->reserved.current - needed);
     set(&pool->reserved, needed);
 }
 
@@ -85,8 +100,8 @@ static void end_if_unused(CUmemoryPool pool) {
 }
 
 void pool_destroy(CUmemoryPool pool) {
-    if (*pool_current(pool->device) == pool)
-        current[pool->device] = NULL;
+    if (*pool_current(pool->place) == pool)
+        *pool_current(pool->place) = pool_default(pool->place);
     pool->destroyed = true;
     end_if_unused(pool);
 }
@@ -99,7 +114,7 @@ CUresult pool_take(CUmemoryPool pool, uint64_t size) {
     if (pool->maximum != 0 && used > pool->maximum)
         result = CUDA_ERROR_OUT_OF_MEMORY;
     else if (reserved > pool->reserved.current)
-        result = process_take_memory(pool->device, reserved - pool->reserved.current);
+        result = take(pool, reserved - pool->reserved.current);
     if (result == CUDA_SUCCESS) {
         set(&pool->used, used);
         if (reserved > pool->reserved.current)

@@ -4,27 +4,35 @@
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
-/* Pools of device memory only, for this process only. */
-static CUresult check_props(const CUmemPoolProps *props) {
+/* What a location and a type of memory mean. */
+static CUresult find_place(const CUmemLocation *location, CUmemAllocationType type, struct pool_place *place) {
     const struct sim_gpu *gpu;
+    *place = (struct pool_place){.managed = type == CU_MEM_ALLOCATION_TYPE_MANAGED};
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
-    if (props == NULL)
+    if (location == NULL || (type != CU_MEM_ALLOCATION_TYPE_PINNED && !place->managed))
         return CUDA_ERROR_INVALID_VALUE;
-    if (props->allocType != CU_MEM_ALLOCATION_TYPE_PINNED || props->handleTypes != CU_MEM_HANDLE_TYPE_NONE ||
-        props->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
-        return CUDA_ERROR_NOT_SUPPORTED;
-    return process_gpu(props->location.id, &gpu);
+    if (location->type == CU_MEM_LOCATION_TYPE_DEVICE) {
+        place->at = (unsigned)location->id;
+        return process_gpu(location->id, &gpu);
+    }
+    place->at = location->type == CU_MEM_LOCATION_TYPE_HOST ? POOL_HOST : POOL_NOWHERE;
+    bool is_known = location->type == CU_MEM_LOCATION_TYPE_HOST || location->type == CU_MEM_LOCATION_TYPE_NONE;
+    return place->managed && is_known ? CUDA_SUCCESS : CUDA_ERROR_NOT_SUPPORTED;
 }
 
+/* Pools for this process only. */
 CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *props) {
-    CUresult result = check_props(props);
+    struct pool_place place;
+    CUresult result = props == NULL ? CUDA_ERROR_INVALID_VALUE : find_place(&props->location, props->allocType, &place);
     if (result != CUDA_SUCCESS)
         return result;
-    if (pool == NULL)
+    if (pool == NULL || (place.managed && props->maxSize != 0))
         return CUDA_ERROR_INVALID_VALUE;
+    if (props->handleTypes != CU_MEM_HANDLE_TYPE_NONE)
+        return CUDA_ERROR_NOT_SUPPORTED;
     pool_lock();
-    *pool = pool_new(props->location.id, props->maxSize);
+    *pool = pool_new(place, props->maxSize);
     pool_unlock();
     return *pool != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
@@ -40,7 +48,7 @@ CUresult cuMemPoolDestroy(CUmemoryPool pool) {
     if (result != CUDA_SUCCESS)
         return result;
     pool_lock();
-    if (pool == pool_default(pool->device))
+    if (pool == pool_default(pool->place))
         result = CUDA_ERROR_INVALID_VALUE;
     else
         pool_destroy(pool);
@@ -132,66 +140,70 @@ CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attribute,
     return result;
 }
 
-static CUresult check_device(CUmemoryPool *pool, CUdevice device) {
-    const struct sim_gpu *gpu;
-    return pool == NULL ? CUDA_ERROR_INVALID_VALUE : process_gpu(device, &gpu);
+static CUresult get_default(CUmemoryPool *pool, const CUmemLocation *location, CUmemAllocationType type) {
+    struct pool_place place;
+    CUresult result = pool == NULL ? CUDA_ERROR_INVALID_VALUE : find_place(location, type, &place);
+    if (result != CUDA_SUCCESS)
+        return result;
+    pool_lock();
+    *pool = pool_default(place);
+    pool_unlock();
+    return CUDA_SUCCESS;
+}
+
+static CUresult get_current(CUmemoryPool *pool, const CUmemLocation *location, CUmemAllocationType type) {
+    struct pool_place place;
+    CUresult result = pool == NULL ? CUDA_ERROR_INVALID_VALUE : find_place(location, type, &place);
+    if (result != CUDA_SUCCESS)
+        return result;
+    pool_lock();
+    *pool = *pool_current(place);
+    pool_unlock();
+    return CUDA_SUCCESS;
+}
+
+static CUresult set_current(const CUmemLocation *location, CUmemAllocationType type, CUmemoryPool pool) {
+    struct pool_place place;
+    CUresult result = check(pool);
+    if (result == CUDA_SUCCESS)
+        result = find_place(location, type, &place);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (pool->place.managed != place.managed || pool->place.at != place.at)
+        return CUDA_ERROR_INVALID_VALUE;
+    pool_lock();
+    *pool_current(place) = pool;
+    pool_unlock();
+    return CUDA_SUCCESS;
+}
+
+static CUmemLocation on(CUdevice device) {
+    return (CUmemLocation){CU_MEM_LOCATION_TYPE_DEVICE, device};
 }
 
 CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice device) {
-    CUresult result = check_device(pool, device);
-    if (result != CUDA_SUCCESS)
-        return result;
-    pool_lock();
-    *pool = pool_default(device);
-    pool_unlock();
-    return CUDA_SUCCESS;
+    CUmemLocation location = on(device);
+    return get_default(pool, &location, CU_MEM_ALLOCATION_TYPE_PINNED);
 }
 
 CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice device) {
-    CUresult result = check_device(pool, device);
-    if (result != CUDA_SUCCESS)
-        return result;
-    pool_lock();
-    *pool = *pool_current(device);
-    pool_unlock();
-    return CUDA_SUCCESS;
+    CUmemLocation location = on(device);
+    return get_current(pool, &location, CU_MEM_ALLOCATION_TYPE_PINNED);
 }
 
 CUresult cuDeviceSetMemPool(CUdevice device, CUmemoryPool pool) {
-    CUresult result = check(pool);
-    if (result == CUDA_SUCCESS)
-        result = check_device(&pool, device);
-    if (result != CUDA_SUCCESS)
-        return result;
-    if (pool->device != device)
-        return CUDA_ERROR_INVALID_VALUE;
-    pool_lock();
-    *pool_current(device) = pool;
-    pool_unlock();
-    return CUDA_SUCCESS;
-}
-
-/* The calls of CUDA 13 name a place and a kind of memory: here there is only device memory. */
-static CUresult check_place(const CUmemLocation *location, CUmemAllocationType type) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
-    if (location == NULL)
-        return CUDA_ERROR_INVALID_VALUE;
-    bool is_device = location->type == CU_MEM_LOCATION_TYPE_DEVICE && type == CU_MEM_ALLOCATION_TYPE_PINNED;
-    return is_device ? CUDA_SUCCESS : CUDA_ERROR_NOT_SUPPORTED;
+    CUmemLocation location = on(device);
+    return set_current(&location, CU_MEM_ALLOCATION_TYPE_PINNED, pool);
 }
 
 CUresult cuMemGetDefaultMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
-    CUresult result = check_place(location, type);
-    return result != CUDA_SUCCESS ? result : cuDeviceGetDefaultMemPool(pool, location->id);
+    return get_default(pool, location, type);
 }
 
 CUresult cuMemGetMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
-    CUresult result = check_place(location, type);
-    return result != CUDA_SUCCESS ? result : cuDeviceGetMemPool(pool, location->id);
+    return get_current(pool, location, type);
 }
 
 CUresult cuMemSetMemPool(CUmemLocation *location, CUmemAllocationType type, CUmemoryPool pool) {
-    CUresult result = check_place(location, type);
-    return result != CUDA_SUCCESS ? result : cuDeviceSetMemPool(location->id, pool);
+    return set_current(location, type, pool);
 }

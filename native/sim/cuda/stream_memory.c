@@ -10,8 +10,9 @@
 static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUstream stream) {
     CUcontext context;
     if (stream_graph(stream) != NULL)
-        return pool_is_alive(pool) ? graph_add_alloc(stream_graph(stream), pool->device, size, pointer)
-                                   : CUDA_ERROR_INVALID_VALUE;
+        return pool_is_alive(pool) && !pool->place.managed
+                   ? graph_add_alloc(stream_graph(stream), pool_device(pool), size, pointer)
+                   : CUDA_ERROR_INVALID_VALUE;
     CUresult result = stream_context(stream, &context);
     if (result != CUDA_SUCCESS)
         return result;

@@ -23,10 +23,21 @@ def used():
     _, free, total = cuda.cuMemGetInfo()
     return (total - free) / MIB
 
-def make(device=0):
+def members(enum, prefix, *names):
+    return [getattr(enum, prefix + name) for name in names]
+
+PINNED, MANAGED = members(cuda.CUmemAllocationType, "CU_MEM_ALLOCATION_TYPE_", "PINNED", "MANAGED")
+DEVICE, HOST, NONE = members(cuda.CUmemLocationType, "CU_MEM_LOCATION_TYPE_", "DEVICE", "HOST", "NONE")
+
+def location(type=DEVICE, id=0):
+    place = cuda.CUmemLocation()
+    place.type, place.id = type, id
+    return place
+
+def make(device=0, kind=PINNED, place=DEVICE):
     properties = cuda.CUmemPoolProps()
-    properties.allocType = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+    properties.allocType = kind
+    properties.location.type = place
     properties.location.id = device
     return call("cuMemPoolCreate", properties)
 
@@ -187,6 +198,72 @@ give(take(call("cuDeviceGetDefaultMemPool", 1), 1 << 10))
 see()
 """
     assert _seen(container, program) == [0]
+
+
+@pytest.mark.parametrize("place", ["DEVICE", "HOST", "NONE"])
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "make(kind=MANAGED, place={})",
+        'call("cuMemGetDefaultMemPool", location({}), MANAGED)',
+        'call("cuMemGetMemPool", location({}), MANAGED)',
+    ],
+)
+def test_a_pool_of_managed_memory_counts_wherever_that_lies(container: Container, pool: str, place: str) -> None:
+    """As memory of cuMemAllocManaged does."""
+    program = f"""
+pool = {pool.format(place)}
+pointer = take(pool, 1000)
+see()
+seen += [failed("cuMemAllocFromPoolAsync", 25 * MIB, pool, stream), failed("cuMemAllocManaged", 25 * MIB, 1)]
+give(pointer)
+see()
+synchronize()
+see()
+keep(pool)
+give(take(pool, 500))
+synchronize()
+see()
+call("cuMemAlloc", 1024 * MIB)
+see()
+"""
+    assert _seen(container, program) == [1000, True, True, 1000, 0, 500, 1024]
+
+
+def test_a_pool_of_managed_memory_counts_where_it_prefers_to_lie(container: Container) -> None:
+    """One that prefers no device counts where its first user is at work."""
+    container.grant(1, 2 * GIB)
+    program = """
+for pool in make(1, MANAGED), call("cuMemGetDefaultMemPool", location(DEVICE, 1), MANAGED):
+    take(pool, 512)
+see()
+call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 1))
+see()
+take(make(0, MANAGED, NONE), 256)
+see()
+call("cuCtxSetCurrent", None)
+pool = make(0, MANAGED, NONE)
+call("cuCtxSetCurrent", context)
+take(pool, 128)
+see()
+"""
+    assert _seen(container, program) == [0, 1024, 1280, 128]
+
+
+@pytest.mark.parametrize("place", ["DEVICE", "HOST", "NONE"])
+def test_a_destroyed_pool_of_managed_memory_is_no_longer_current(container: Container, place: str) -> None:
+    program = f"""
+pool = make(0, MANAGED, {place})
+call("cuMemSetMemPool", location({place}), MANAGED, pool)
+pointer = take(call("cuMemGetMemPool", location({place}), MANAGED), 100)
+call("cuMemPoolDestroy", pool)
+seen.append(int(call("cuMemGetMemPool", location({place}), MANAGED)) != int(pool))
+see()
+give(pointer)
+synchronize()
+see()
+"""
+    assert _seen(container, program) == [True, 100, 0]
 
 
 def test_memory_of_cu_mem_alloc_can_be_freed_in_stream_order(container: Container) -> None:
