@@ -9,10 +9,9 @@
 
 #include "core/driver.h"
 #include "core/lock.h"
+#include "core/numbers.h"
 
 #include <stdlib.h>
-
-#define GRANULE 512 /* bytes, to which drivers round allocations up */
 
 struct backing {
     const struct backing_kind *kind; /* NULL: it has ended */
@@ -92,10 +91,6 @@ static void stop_asking(struct backing *backing, const struct asking *asking, bo
     gpu_give_back(ended.gpu, ended.held);
 }
 
-static uint64_t difference(uint64_t larger, uint64_t smaller) {
-    return larger > smaller ? larger - smaller : 0;
-}
-
 /* Gives back what is held and not reserved, `taken` among it, but for what others have taken for their calls. False if
  * the backing has changed since it was asked about. Writes how much more is reserved than held. */
 static bool adjust(struct backing *backing, uint64_t version, uint64_t reserved, uint64_t taken, uint64_t *missing) {
@@ -104,13 +99,13 @@ static bool adjust(struct backing *backing, uint64_t version, uint64_t reserved,
     uint64_t surplus = 0;
     if (current) {
         backing->ahead -= taken;
-        surplus = difference(backing->held, reserved + backing->ahead);
+        surplus = less_or_0(backing->held, reserved + backing->ahead);
         backing->held -= surplus;
         backing->version++;
         if (reserved < backing->reserved)
             backing->room = 0; /* what was free is what the driver gave up */
         backing->reserved = reserved;
-        *missing = difference(reserved, backing->held);
+        *missing = less_or_0(reserved, backing->held);
     }
     struct gpu *gpu = backing->gpu;
     lock_release(&lock);
@@ -209,25 +204,21 @@ static uint64_t settle(struct backing *backing, uint64_t taken) {
 /* Bytes that are reserved and not used, as far as the driver says. */
 static uint64_t ask_for_free(const struct backing_kind *kind, uint64_t name) {
     uint64_t used, reserved;
-    return kind->used(name, &used) && kind->reserved(name, &reserved) ? difference(reserved, used) : 0;
-}
-
-static uint64_t rounded_up(uint64_t bytes) {
-    return bytes <= UINT64_MAX - GRANULE ? bytes + (-bytes & (GRANULE - 1)) : bytes;
+    return kind->used(name, &used) && kind->reserved(name, &reserved) ? less_or_0(reserved, used) : 0;
 }
 
 /* To make room other backings are trimmed, and this one too: then it is asked anew. */
 bool backing_begin(struct backing *backing, uint64_t bytes, uint64_t *taken) {
     *taken = 0;
-    if (promise(backing, rounded_up(bytes)))
+    if (promise(backing, whole_granules(bytes)))
         return true;
     for (struct asking asking; start_asking(backing, &asking);) {
         uint64_t free = ask_for_free(asking.kind, backing->name);
         stop_asking(backing, &asking, false);
-        *taken = difference(bytes, free);
+        *taken = less_or_0(bytes, free);
         if (!gpu_reserve(backing->gpu, *taken))
             return false;
-        if (hold_ahead(backing, asking.version, *taken, difference(free, rounded_up(bytes))))
+        if (hold_ahead(backing, asking.version, *taken, less_or_0(free, whole_granules(bytes))))
             return true;
         gpu_give_back(backing->gpu, *taken);
     }

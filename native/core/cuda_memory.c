@@ -1,7 +1,12 @@
-/* Device memory by address: cuMemAlloc, cuMemAllocPitch, cuMemAllocManaged, cuMemFree. */
+/*
+ * Device memory by address: cuMemAlloc, cuMemAllocPitch, cuMemAllocManaged, cuMemFree.
+ *
+ * It counts in whole granules: what many small allocations take is many times what was asked for.
+ */
 #include "core/devices.h"
 #include "core/driver.h"
 #include "core/memory.h"
+#include "core/numbers.h"
 
 static CUresult remember(CUresult result, struct allocation allocation) {
     if (memory_keep(result, allocation))
@@ -16,38 +21,40 @@ static CUresult keep(CUresult result, CUdeviceptr address, struct gpu *gpu, uint
 
 CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
     struct gpu *gpu = gpu_of_current_context();
-    if (!gpu_reserve(gpu, bytes))
+    uint64_t whole = whole_granules(bytes);
+    if (!gpu_reserve(gpu, whole))
         return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAlloc_v2)(address, bytes);
-    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, whole);
 }
 
 CUresult cuMemAlloc(CUdeviceptr_v1 *address, unsigned int bytes) {
     struct gpu *gpu = gpu_of_current_context();
-    if (!gpu_reserve(gpu, bytes))
+    uint64_t whole = whole_granules(bytes);
+    if (!gpu_reserve(gpu, whole))
         return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAlloc)(address, bytes);
-    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, bytes);
+    return keep(result, result == CUDA_SUCCESS ? *address : 0, gpu, whole);
 }
 
 CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned int flags) {
     struct gpu *gpu = gpu_of_current_context();
-    if (!gpu_reserve(gpu, bytes))
+    uint64_t whole = whole_granules(bytes);
+    if (!gpu_reserve(gpu, whole))
         return refuse_in_current_context();
     CUresult result = DRIVER(cuMemAllocManaged)(address, bytes, flags);
     CUdeviceptr key = result == CUDA_SUCCESS ? *address : 0;
-    return remember(result, (struct allocation){.key = key, .bytes = bytes, .gpu = gpu, .managed = true});
+    return remember(result, (struct allocation){.key = key, .bytes = whole, .gpu = gpu, .managed = true});
 }
 
 /* The driver alone knows the pitch, so only the rows' widths can be reserved before it is asked. What it added to them
  * must fit too: else the memory goes back. */
-static CUresult keep_pitched(CUresult result, CUdeviceptr address, struct gpu *gpu, uint64_t bytes, uint64_t padding) {
-    if (result == CUDA_SUCCESS && !gpu_reserve(gpu, padding)) {
-        DRIVER(cuMemFree_v2)(address);
-        result = CUDA_ERROR_OUT_OF_MEMORY;
-        padding = 0;
-    }
-    return keep(result, address, gpu, bytes + padding);
+static CUresult keep_pitched(CUdeviceptr address, struct gpu *gpu, uint64_t reserved, uint64_t bytes) {
+    uint64_t whole = whole_granules(bytes);
+    if (gpu_reserve(gpu, less_or_0(whole, reserved)))
+        return keep(CUDA_SUCCESS, address, gpu, whole);
+    DRIVER(cuMemFree_v2)(address);
+    return keep(CUDA_ERROR_OUT_OF_MEMORY, address, gpu, reserved);
 }
 
 CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, size_t height, unsigned int element) {
@@ -58,7 +65,7 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, s
     CUresult result = DRIVER(cuMemAllocPitch_v2)(address, pitch, width, height, element);
     if (result != CUDA_SUCCESS)
         return keep(result, 0, gpu, bytes);
-    return keep_pitched(result, *address, gpu, bytes, (*pitch - width) * height);
+    return keep_pitched(*address, gpu, bytes, *pitch * height);
 }
 
 CUresult cuMemAllocPitch(CUdeviceptr_v1 *address, unsigned int *pitch, unsigned int width, unsigned int height,
@@ -70,7 +77,7 @@ CUresult cuMemAllocPitch(CUdeviceptr_v1 *address, unsigned int *pitch, unsigned 
     CUresult result = DRIVER(cuMemAllocPitch)(address, pitch, width, height, element);
     if (result != CUDA_SUCCESS)
         return keep(result, 0, gpu, bytes);
-    return keep_pitched(result, *address, gpu, bytes, (uint64_t)(*pitch - width) * height);
+    return keep_pitched(*address, gpu, bytes, (uint64_t)*pitch * height);
 }
 
 CUresult cuMemFree_v2(CUdeviceptr address) {

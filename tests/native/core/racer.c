@@ -2,7 +2,8 @@
  * A CUDA program that competes with others like it for the memory of one share.
  *
  * Usage: racer fill SEED    prints `ready`; once a line stands on standard input, allocates until it is first refused
- *                           and prints what it holds then and what it was refused, in bytes; ends with the input
+ *                           and prints what it holds then and what it was refused, in bytes that the driver takes for
+ *                           that; ends with the input
  *        racer hammer SEED  prints for how many ns its first allocation had it wait; allocates and frees until killed
  */
 #include "abi/cuda.h"
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #define GRANULE     (2u << 20) /* bytes: what the driver gives by cuMemCreate are multiples of it */
+#define UNIT        512        /* bytes: to which it rounds what it gives otherwise */
 #define LARGEST_LOG 22
 #define HELD        16 /* by one that hammers */
 
@@ -60,6 +62,10 @@ static struct piece random_piece(void) {
     return piece;
 }
 
+static size_t taken(const struct piece *piece) {
+    return (piece->bytes + UNIT - 1) / UNIT * UNIT;
+}
+
 static CUresult allocate(struct piece *piece) {
     static const CUmemAllocationProp on_device = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
                                                   .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE}};
@@ -85,8 +91,8 @@ static void fill(void) {
     fflush(stdout);
     (void)getchar();
     for (piece = random_piece(); allocate(&piece) == CUDA_SUCCESS; piece = random_piece())
-        held += piece.bytes;
-    printf("%zu %zu\n", held, piece.bytes);
+        held += taken(&piece);
+    printf("%zu %zu\n", held, taken(&piece));
     fflush(stdout);
     while (getchar() != EOF)
         ;

@@ -16,7 +16,7 @@ class Race:
     """How a race ended, in bytes."""
 
     limit: int
-    held: int  # by all processes, as they say
+    held: int  # by all processes, as they say, in what the driver takes for it
     counted: int  # of all processes, as the regions say
     refused: int  # the smallest request that was refused
 

@@ -184,7 +184,7 @@ print(json.dumps([refused, total - free]))
 @pytest.mark.parametrize("visible", ["0", "0,1"])
 def test_an_allocation_without_a_context_is_the_drivers_to_refuse(container: Container, visible: str) -> None:
     container.grant(0, GIB)
-    assert container.python(WITHOUT_CONTEXT, CUDA_VISIBLE_DEVICES=visible) == [INVALID_CONTEXT, 1]
+    assert container.python(WITHOUT_CONTEXT, CUDA_VISIBLE_DEVICES=visible) == [INVALID_CONTEXT, 512]
 
 
 def test_without_a_context_a_full_share_answers_as_the_driver_does(container: Container) -> None:

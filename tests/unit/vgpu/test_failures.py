@@ -170,7 +170,7 @@ def test_the_log_says_why_once_and_only_if_asked(container: Container) -> None:
     logged = container.run(*command, LIBCUDA_LOG_LEVEL="0").stderr
     assert logged.count("\n") == 1
     assert f"{container.folder(share)}/region: does not exist; no memory is given from it" in logged
-    assert "refused 1 bytes: 1073741824 of 1073741824 in use" in container.run(*command, LIBCUDA_LOG_LEVEL="3").stderr
+    assert "refused 512 bytes: 1073741824 of 1073741824 in use" in container.run(*command, LIBCUDA_LOG_LEVEL="3").stderr
 
 
 def test_the_log_goes_to_a_file_if_asked(container: Container, tmp_path: Path) -> None:

@@ -35,6 +35,18 @@ def test_the_padding_of_pitched_memory_counts(container: Container) -> None:
     assert container.used_on(0) == 0
 
 
+@pytest.mark.parametrize("kind", ["alloc", "managed"])
+def test_small_allocations_count_as_what_the_driver_takes_for_them(container: Container, kind: str) -> None:
+    """In whole granules of 512 bytes: many of a byte would take 512 times the limit."""
+    container.grant(0, MIB)
+    client = container.client()
+    for _ in range(MIB // 512):
+        assert client.allocate(1, kind)[0] == SUCCESS
+    assert client.allocate(1, kind)[0] == OUT_OF_MEMORY
+    assert client.used() == MIB
+    assert container.used_on(0) == (MIB if kind == "alloc" else 0)
+
+
 def test_what_the_driver_refuses_is_given_back(container: Container) -> None:
     share = container.grant(0, 32 * GIB)  # more than the GPU has
     client = container.client()

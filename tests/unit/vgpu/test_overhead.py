@@ -14,7 +14,7 @@ from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
 PROGRAM = (
     CUDA
     + """
-import ctypes, json, struct
+import ctypes, json, os, struct
 
 MIB = 1 << 20
 OUT_OF_MEMORY = 2
@@ -237,11 +237,31 @@ def test_what_the_driver_rounds_up_counts_when_it_is_next_asked(container: Conta
     container.grant(0, GIB)
     program = """
 begin()
-call("cuMemAlloc", 1)
+description = cuda.CUDA_EXTERNAL_MEMORY_HANDLE_DESC()
+description.type = cuda.CUexternalMemoryHandleType.CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD
+description.handle.fd, description.size = os.open("/dev/zero", os.O_RDWR), 1
+call("cuImportExternalMemory", description)
+seen.append((used() - 300) * MIB)
 call("cuModuleLoadData", image(1))
 seen.append((used() - 301) * MIB)
 """
-    assert container.python(PROGRAM + program + SHOW) == [512]
+    assert container.python(PROGRAM + program + SHOW) == [1, 512]
+
+
+def test_a_green_context_counts_until_it_ends_and_only_if_it_fits(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+begin()
+resource = call("cuDeviceGetDevResource", 0, cuda.CUdevResourceType.CU_DEV_RESOURCE_TYPE_SM)
+green = call("cuDevResourceGenerateDesc", [resource], 1), 0, 1
+context = call("cuGreenCtxCreate", *green)
+seen.append(used())
+call("cuGreenCtxDestroy", context)
+seen.append(used())
+call("cuMemAlloc", 500 * MIB)
+seen += [is_refused("cuGreenCtxCreate", *green), used()]
+"""
+    assert container.python(PROGRAM + program + SHOW) == [600, 300, True, 800]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="making a PID namespace needs root")
