@@ -250,6 +250,30 @@ typedef enum CUmulticastGranularity_flags {
     CU_MULTICAST_GRANULARITY_RECOMMENDED = 1,
 } CUmulticastGranularity_flags;
 
+/* Logical endpoints of the fabric. */
+typedef uint32_t CUlogicalEndpointId;
+
+typedef enum CUlogicalEndpointType {
+    CU_LOGICAL_ENDPOINT_TYPE_INVALID = 0,
+    CU_LOGICAL_ENDPOINT_TYPE_UNICAST = 1,
+    CU_LOGICAL_ENDPOINT_TYPE_MULTICAST = 2,
+} CUlogicalEndpointType;
+
+typedef struct CUlogicalEndpointProp {
+    CUlogicalEndpointType type;
+    union {
+        struct {
+            CUdevice device;
+        } unicast;
+        struct {
+            unsigned int numDevices;
+        } multicast;
+    };
+    unsigned long long size; /* bytes that each device may bind */
+    unsigned int ipcHandleTypes;
+    unsigned int flags;
+} CUlogicalEndpointProp;
+
 /* Memory pools. */
 typedef struct CUmemPoolProps {
     CUmemAllocationType allocType;

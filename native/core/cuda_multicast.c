@@ -36,7 +36,7 @@ static CUresult finish(CUresult result, struct binding binding, size_t offset, s
         physical_let_go(binding.memory);
     } else {
         CUdevice device = physical_device(binding.memory);
-        if (!physical_bind(binding.memory, binding.object, offset, bytes)) {
+        if (!physical_bind(binding.memory, space_of_object(binding.object), offset, bytes)) {
             DRIVER(cuMulticastUnbind)(binding.handle, device, offset, bytes);
             result = CUDA_ERROR_OUT_OF_MEMORY;
         }
@@ -75,7 +75,7 @@ CUresult cuMulticastBindAddr_v2(CUmemGenericAllocationHandle handle, CUdevice de
 
 CUresult cuMulticastUnbind(CUmemGenericAllocationHandle handle, CUdevice device, size_t offset, size_t bytes) {
     struct physical *object = physical_of_handle(handle);
-    struct reference *bound = physical_take_bound(object, device, offset, bytes);
+    struct reference *bound = physical_take_bound(space_of_object(object), device, offset, bytes);
     CUresult result = physical_taken(bound, DRIVER(cuMulticastUnbind)(handle, device, offset, bytes));
     physical_let_go(object);
     return result;

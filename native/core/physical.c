@@ -11,7 +11,8 @@
 #include <search.h>
 #include <stdlib.h>
 
-#define DEVICE_SHIFT 48 /* in an object: the upper bits of a place are the device, the lower ones the offset */
+#define DEVICE_SHIFT 48 /* where memory is bound: the upper bits of a place are the device, the lower ones the offset  \
+                         */
 
 struct physical {
     struct gpu *gpu;
@@ -59,10 +60,6 @@ CUdevice physical_device(const struct physical *physical) {
 
 static void end(struct reference *taken);
 
-static struct space space_of(const struct physical *object) {
-    return (struct space){SPACE_OBJECT, (uint64_t)object};
-}
-
 static void let_go(struct physical *physical, uint64_t keepers) {
     lock_take(&lock);
     physical->keepers -= keepers;
@@ -71,7 +68,7 @@ static void let_go(struct physical *physical, uint64_t keepers) {
     if (!last)
         return;
     if (physical->gpu == NULL)
-        end(physical_take_all(space_of(physical)));
+        end(physical_take_all(space_of_object(physical)));
     gpu_give_back(physical->gpu, physical->bytes);
     free(physical);
 }
@@ -169,10 +166,10 @@ static uint64_t place_of(CUdevice device, uint64_t offset) {
     return (uint64_t)device << DEVICE_SHIFT | offset;
 }
 
-bool physical_bind(struct physical *physical, const struct physical *object, uint64_t offset, uint64_t bytes) {
+bool physical_bind(struct physical *physical, struct space space, uint64_t offset, uint64_t bytes) {
     uint64_t start = place_of(physical->device, offset);
     if (physical->gpu != NULL)
-        return physical_add(physical, space_of(object), start, start + bytes);
+        return physical_add(physical, space, start, start + bytes);
     physical_let_go(physical);
     return true;
 }
@@ -200,9 +197,9 @@ struct reference *physical_take_all(struct space space) {
     return physical_take(space, 0, UINT64_MAX);
 }
 
-struct reference *physical_take_bound(const struct physical *object, CUdevice device, uint64_t offset, uint64_t bytes) {
+struct reference *physical_take_bound(struct space space, CUdevice device, uint64_t offset, uint64_t bytes) {
     uint64_t start = place_of(device, offset);
-    return object != NULL ? physical_take(space_of(object), start, start + bytes) : NULL;
+    return physical_take(space, start, start + bytes);
 }
 
 static void restore(struct reference *taken) {

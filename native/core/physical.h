@@ -10,8 +10,8 @@
 struct physical;
 
 /* What can refer to memory, each a space of numbers of its own: handles; addresses; the tiles of an array, which has
- * the name; and an object that memory is bound to. */
-enum space_kind { SPACE_HANDLES, SPACE_ADDRESSES, SPACE_ARRAY, SPACE_OBJECT };
+ * the name; and what memory is bound to: an object, or a logical endpoint. */
+enum space_kind { SPACE_HANDLES, SPACE_ADDRESSES, SPACE_ARRAY, SPACE_OBJECT, SPACE_ENDPOINT };
 
 struct space {
     enum space_kind kind;
@@ -24,6 +24,14 @@ static inline struct space space_of_addresses(void) {
 
 static inline struct space space_of_array(uint64_t handle) {
     return (struct space){.kind = SPACE_ARRAY, .name = handle};
+}
+
+static inline struct space space_of_object(const struct physical *object) {
+    return (struct space){.kind = SPACE_OBJECT, .name = (uint64_t)object};
+}
+
+static inline struct space space_of_endpoint(CUlogicalEndpointId endpoint) {
+    return (struct space){.kind = SPACE_ENDPOINT, .name = endpoint};
 }
 
 /* One reference: a range of a space. Ranges of a space never overlap. */
@@ -51,9 +59,9 @@ CUdevice physical_device(const struct physical *physical);
 bool physical_add(struct physical *physical, struct space space, uint64_t start, uint64_t end);
 bool physical_add_handle(struct physical *physical, CUmemGenericAllocationHandle handle);
 
-/* The same for an offset in an object: memory of different devices can be bound at the same one. What counts nothing
- * need not be kept. */
-bool physical_bind(struct physical *physical, const struct physical *object, uint64_t offset, uint64_t bytes);
+/* The same for an offset in what memory is bound to: that of different devices can be bound at the same one. What
+ * counts nothing need not be kept. */
+bool physical_bind(struct physical *physical, struct space space, uint64_t offset, uint64_t bytes);
 
 /* Around a call of the driver that ends references: they are taken out before it, because once the driver has ended
  * them another thread may get the same handle or address anew, and put back if the driver refuses. Of a range that
@@ -61,7 +69,7 @@ bool physical_bind(struct physical *physical, const struct physical *object, uin
 struct physical *physical_take_handle(CUmemGenericAllocationHandle handle);
 struct reference *physical_take(struct space space, uint64_t start, uint64_t end);
 struct reference *physical_take_all(struct space space);
-struct reference *physical_take_bound(const struct physical *object, CUdevice device, uint64_t offset, uint64_t bytes);
+struct reference *physical_take_bound(struct space space, CUdevice device, uint64_t offset, uint64_t bytes);
 CUresult physical_taken(struct reference *taken, CUresult result);
 
 /* Gives the bytes back if nothing else keeps them. NULL is let go of without effect. */

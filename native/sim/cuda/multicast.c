@@ -4,26 +4,15 @@
  * Who binds memory before all devices were added waits with the real driver. Here that is an error. */
 #include "sim/cuda/multicast.h"
 
+#include "sim/cuda/bindings.h"
 #include "sim/cuda/physical.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
-#include "sim/cuda/vmm.h"
 
 #include <stdlib.h>
 
-struct binding {
-    CUdevice device;
-    uint64_t start; /* in the object; bytes, as the next two */
-    uint64_t end;
-    unsigned physical;
-    struct binding *next;
-};
-
 struct multicast {
-    unsigned team;  /* how many devices take part */
-    unsigned added; /* how many of them are in `has` */
-    bool has[SIM_MAX_GPUS];
-    struct binding *bindings;
+    struct bindings bindings;
 };
 
 static CUresult check_prop(const CUmulticastObjectProp *prop) {
@@ -55,7 +44,8 @@ CUresult cuMulticastCreate(CUmemGenericAllocationHandle *handle, const CUmultica
     struct multicast *multicast = calloc(1, sizeof(*multicast));
     if (multicast == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
-    multicast->team = prop->numDevices;
+    multicast->bindings.size = prop->size;
+    multicast->bindings.team = prop->numDevices;
     unsigned index;
     physical_lock();
     result = physical_create_multicast(multicast, prop->size, &index);
@@ -67,99 +57,48 @@ CUresult cuMulticastCreate(CUmemGenericAllocationHandle *handle, const CUmultica
     return result;
 }
 
-/* NULL: the handle names none. With the lock held. */
-static struct multicast *find(CUmemGenericAllocationHandle handle, uint64_t *size) {
+/* Takes the lock, and finds what is bound to the object. NULL: the handle names none. */
+static struct bindings *begin(CUmemGenericAllocationHandle handle) {
     unsigned index;
-    if (!physical_find(handle, &index))
-        return NULL;
-    *size = physical_at(index)->size;
-    return physical_at(index)->multicast;
+    physical_lock();
+    bool found = physical_find(handle, &index) && physical_at(index)->multicast != NULL;
+    return found ? &physical_at(index)->multicast->bindings : NULL;
+}
+
+static CUresult finish(CUresult result) {
+    physical_unlock();
+    return result;
 }
 
 CUresult cuMulticastAddDevice(CUmemGenericAllocationHandle handle, CUdevice device) {
     const struct sim_gpu *gpu;
-    uint64_t size;
     CUresult result = process_gpu(device, &gpu);
     if (result != CUDA_SUCCESS)
         return result;
-    physical_lock();
-    struct multicast *multicast = find(handle, &size);
-    bool can = multicast != NULL && !multicast->has[device] && multicast->added < multicast->team;
-    if (can) {
-        multicast->has[device] = true;
-        multicast->added++;
-    }
-    physical_unlock();
-    return can ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    struct bindings *bindings = begin(handle);
+    return finish(bindings != NULL ? bindings_add_device(bindings, device) : CUDA_ERROR_INVALID_VALUE);
 }
-
-static bool overlaps(const struct multicast *multicast, const struct binding *wanted) {
-    for (const struct binding *one = multicast->bindings; one != NULL; one = one->next)
-        if (one->device == wanted->device && one->start < wanted->end && wanted->start < one->end)
-            return true;
-    return false;
-}
-
-/* Binds `size` bytes from `offset` on of an allocation. */
-static CUresult bind(CUmemGenericAllocationHandle handle, struct binding wanted, uint64_t offset, uint64_t size) {
-    uint64_t whole;
-    struct multicast *multicast = find(handle, &whole);
-    const struct physical *physical = physical_at(wanted.physical);
-    bool aligned = (wanted.start | offset | size) % PHYSICAL_GRANULARITY == 0 && size != 0;
-    if (multicast == NULL || multicast->added < multicast->team || !multicast->has[wanted.device] || !aligned ||
-        wanted.start > whole || size > whole - wanted.start || offset > physical->size ||
-        size > physical->size - offset)
-        return CUDA_ERROR_INVALID_VALUE;
-    wanted.end = wanted.start + size;
-    struct binding *binding = overlaps(multicast, &wanted) ? NULL : malloc(sizeof(*binding));
-    if (binding == NULL)
-        return CUDA_ERROR_INVALID_VALUE;
-    *binding = wanted;
-    binding->next = multicast->bindings;
-    multicast->bindings = binding;
-    physical_at(binding->physical)->mappings++;
-    return CUDA_SUCCESS;
-}
-
-/* The device for which an allocation can be bound: its own. */
-static bool device_of(unsigned physical, CUdevice *device) {
-    return physical_at(physical)->multicast == NULL && physical_device(physical_at(physical)->location, device);
-}
-
-#define OWN (-1) /* in place of a device: the one that has the memory */
 
 static CUresult bind_memory(CUmemGenericAllocationHandle handle, CUdevice device, size_t start,
                             CUmemGenericAllocationHandle memory, size_t offset, size_t size, unsigned long long flags) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
-    struct binding binding = {.start = start};
-    CUresult result = CUDA_ERROR_INVALID_VALUE;
-    physical_lock();
-    if (flags == 0 && physical_find(memory, &binding.physical) && device_of(binding.physical, &binding.device) &&
-        (device == OWN || device == binding.device))
-        result = bind(handle, binding, offset, size);
-    physical_unlock();
-    return result;
+    struct bindings *bindings = begin(handle);
+    if (bindings == NULL || flags != 0)
+        return finish(CUDA_ERROR_INVALID_VALUE);
+    return finish(bindings_bind_memory(bindings, device, start, memory, offset, size));
 }
 
 static CUresult bind_address(CUmemGenericAllocationHandle handle, CUdevice device, size_t start, CUdeviceptr address,
                              size_t size, unsigned long long flags) {
-    if (process_get() == NULL)
-        return CUDA_ERROR_NOT_INITIALIZED;
-    struct binding binding = {.start = start};
-    CUresult result = CUDA_ERROR_INVALID_VALUE;
-    uint64_t offset;
-    physical_lock();
-    if (flags == 0 && vmm_physical(address, size, &binding.physical, &offset) &&
-        device_of(binding.physical, &binding.device) && (device == OWN || device == binding.device))
-        result = bind(handle, binding, offset, size);
-    physical_unlock();
-    return result;
+    struct bindings *bindings = begin(handle);
+    if (bindings == NULL || flags != 0)
+        return finish(CUDA_ERROR_INVALID_VALUE);
+    return finish(bindings_bind_address(bindings, device, start, address, size));
 }
 
 CUresult cuMulticastBindMem(CUmemGenericAllocationHandle handle, size_t start, CUmemGenericAllocationHandle memory,
                             size_t offset, size_t size, unsigned long long flags) {
-    return bind_memory(handle, OWN, start, memory, offset, size, flags);
+    CUresult result = process_check();
+    return result != CUDA_SUCCESS ? result : bind_memory(handle, BINDING_OWN, start, memory, offset, size, flags);
 }
 
 CUresult cuMulticastBindMem_v2(CUmemGenericAllocationHandle handle, CUdevice device, size_t start,
@@ -172,7 +111,8 @@ CUresult cuMulticastBindMem_v2(CUmemGenericAllocationHandle handle, CUdevice dev
 
 CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle handle, size_t start, CUdeviceptr address, size_t size,
                              unsigned long long flags) {
-    return bind_address(handle, OWN, start, address, size, flags);
+    CUresult result = process_check();
+    return result != CUDA_SUCCESS ? result : bind_address(handle, BINDING_OWN, start, address, size, flags);
 }
 
 CUresult cuMulticastBindAddr_v2(CUmemGenericAllocationHandle handle, CUdevice device, size_t start, CUdeviceptr address,
@@ -182,47 +122,16 @@ CUresult cuMulticastBindAddr_v2(CUmemGenericAllocationHandle handle, CUdevice de
     return result != CUDA_SUCCESS ? result : bind_address(handle, device, start, address, size, flags);
 }
 
-static void end(struct binding **link) {
-    struct binding *binding = *link;
-    *link = binding->next;
-    physical_at(binding->physical)->mappings--;
-    physical_collect(binding->physical);
-    free(binding);
-}
-
-/* Whole bindings, and nothing that is not bound. */
-static CUresult unbind(struct multicast *multicast, CUdevice device, uint64_t first, uint64_t last) {
-    bool found = false;
-    for (const struct binding *one = multicast->bindings; one != NULL; one = one->next) {
-        bool within = one->device == device && one->start >= first && one->end <= last;
-        if (!within && one->device == device && one->start < last && first < one->end)
-            return CUDA_ERROR_INVALID_VALUE;
-        found |= within;
-    }
-    for (struct binding **link = &multicast->bindings; *link != NULL;)
-        if ((*link)->device == device && (*link)->start >= first && (*link)->end <= last)
-            end(link);
-        else
-            link = &(*link)->next;
-    return found ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
-
 CUresult cuMulticastUnbind(CUmemGenericAllocationHandle handle, CUdevice device, size_t start, size_t size) {
     const struct sim_gpu *gpu;
-    uint64_t whole;
     CUresult result = process_gpu(device, &gpu);
     if (result != CUDA_SUCCESS)
         return result;
-    physical_lock();
-    struct multicast *multicast = find(handle, &whole);
-    bool can = multicast != NULL && start <= whole && size <= whole - start;
-    result = can ? unbind(multicast, device, start, start + size) : CUDA_ERROR_INVALID_VALUE;
-    physical_unlock();
-    return result;
+    struct bindings *bindings = begin(handle);
+    return finish(bindings != NULL ? bindings_unbind(bindings, device, start, size) : CUDA_ERROR_INVALID_VALUE);
 }
 
 void multicast_free(struct multicast *multicast) {
-    while (multicast->bindings != NULL)
-        end(&multicast->bindings);
+    bindings_end(&multicast->bindings);
     free(multicast);
 }

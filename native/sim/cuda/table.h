@@ -143,6 +143,16 @@
     ROW(cuMulticastBindAddr, cuMulticastBindAddr, 12010, LEGACY, (CUmemGenericAllocationHandle handle, size_t start, CUdeviceptr address, size_t size, unsigned long long flags)) \
     ROW(cuMulticastBindAddr, cuMulticastBindAddr_v2, 13010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device, size_t start, CUdeviceptr address, size_t size, unsigned long long flags)) \
     ROW(cuMulticastUnbind, cuMulticastUnbind, 12010, LEGACY, (CUmemGenericAllocationHandle handle, CUdevice device, size_t start, size_t size)) \
+    ROW(cuLogicalEndpointIdReserve, cuLogicalEndpointIdReserve, 13030, LEGACY, (CUlogicalEndpointId *first, uint32_t count)) \
+    ROW(cuLogicalEndpointIdRelease, cuLogicalEndpointIdRelease, 13030, LEGACY, (CUlogicalEndpointId first, uint32_t count)) \
+    ROW(cuLogicalEndpointGetLimits, cuLogicalEndpointGetLimits, 13030, LEGACY, (uint64_t *alignment, uint64_t *maximum, const CUlogicalEndpointProp *prop)) \
+    ROW(cuLogicalEndpointCreate, cuLogicalEndpointCreate, 13030, LEGACY, (CUlogicalEndpointId id, const CUlogicalEndpointProp *prop)) \
+    ROW(cuLogicalEndpointAddDevice, cuLogicalEndpointAddDevice, 13030, LEGACY, (CUlogicalEndpointId id, CUdevice device)) \
+    ROW(cuLogicalEndpointQuery, cuLogicalEndpointQuery, 13030, LEGACY, (CUlogicalEndpointId first, uint32_t count, int *status)) \
+    ROW(cuLogicalEndpointDestroy, cuLogicalEndpointDestroy, 13030, LEGACY, (CUlogicalEndpointId id)) \
+    ROW(cuLogicalEndpointBindMem, cuLogicalEndpointBindMem, 13030, LEGACY, (CUlogicalEndpointId id, CUdevice device, uint64_t start, CUmemGenericAllocationHandle memory, uint64_t offset, uint64_t size, unsigned long long flags)) \
+    ROW(cuLogicalEndpointBindAddr, cuLogicalEndpointBindAddr, 13030, LEGACY, (CUlogicalEndpointId id, CUdevice device, uint64_t start, void *address, uint64_t size, unsigned long long flags)) \
+    ROW(cuLogicalEndpointUnbind, cuLogicalEndpointUnbind, 13030, LEGACY, (CUlogicalEndpointId id, CUdevice device, uint64_t start, uint64_t size)) \
     ROW(cuMemSetAccess, cuMemSetAccess, 10020, LEGACY, (CUdeviceptr pointer, size_t size, const CUmemAccessDesc *access, size_t count)) \
     \
     ROW(cuIpcGetMemHandle, cuIpcGetMemHandle, 4010, LEGACY, (CUipcMemHandle *handle, CUdeviceptr pointer)) \
