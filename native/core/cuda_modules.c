@@ -2,7 +2,7 @@
  * Code on the device: modules, which belong to a context, and libraries, which belong to none.
  *
  * How much memory loaded code takes, with its variables, the driver alone knows. So it is loaded first, and unloaded if
- * that does not fit.
+ * that does not fit. What the driver puts off until a function is looked up cannot be unloaded: it counts soon after.
  */
 #include "core/devices.h"
 #include "core/driver.h"
@@ -69,4 +69,22 @@ CUresult cuLibraryUnload(CUlibrary library) {
     if (result == CUDA_SUCCESS)
         overheads_settle();
     return result;
+}
+
+static CUresult looked_up(CUresult result) {
+    if (result == CUDA_SUCCESS)
+        overhead_is_stale(gpu_of_current_context());
+    return result;
+}
+
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    return looked_up(DRIVER(cuModuleGetFunction)(function, module, name));
+}
+
+CUresult cuKernelGetFunction(CUfunction *function, CUkernel kernel) {
+    return looked_up(DRIVER(cuKernelGetFunction)(function, kernel));
+}
+
+CUresult cuFuncLoad(CUfunction function) {
+    return looked_up(DRIVER(cuFuncLoad)(function));
 }

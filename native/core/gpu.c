@@ -122,6 +122,7 @@ struct share_memory gpu_look(const struct gpu *gpu) {
 void gpu_forget(struct gpu *gpu) {
     lock_release(&gpu->turn);
     gpu->counted = false;
+    gpu->stale = false;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         share_forget(share);
 }

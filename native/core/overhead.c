@@ -8,11 +8,15 @@
 #include "core/overhead.h"
 
 #include "core/backing.h"
+#include "core/clock.h"
 #include "core/devices.h"
 #include "core/driver.h"
 #include "core/inventory.h"
 #include "core/memory.h"
 #include "core/own_use.h"
+
+/* Programs may look functions up all the time, and NVML takes many microseconds. */
+#define PAUSE_NS (NS_PER_S / 10)
 
 static const struct backing_kind overhead;
 
@@ -45,6 +49,8 @@ bool overhead_fits(struct gpu *gpu) {
     if (gpu == NULL)
         return true;
     struct backing *backing = backing_of(&overhead, (uint64_t)gpu, gpu);
+    atomic_store(&gpu->stale, false);
+    atomic_store(&gpu->counted_at, clock_ns());
     atomic_store(&gpu->counted, true);
     bool fits = backing != NULL && backing_end(backing, 0);
     if (!fits)
@@ -52,8 +58,17 @@ bool overhead_fits(struct gpu *gpu) {
     return fits;
 }
 
-/* Without a context on it there is nothing to count yet. */
+void overhead_is_stale(struct gpu *gpu) {
+    if (gpu == NULL || !atomic_load(&gpu->counted))
+        return;
+    atomic_store(&gpu->stale, true);
+    atomic_store(&gpu->counted, false);
+}
+
+/* Without a context on it there is nothing to count yet. What is only stale can wait. */
 bool overhead_begin(struct gpu *gpu) {
+    if (atomic_load(&gpu->stale) && clock_ns() < atomic_load(&gpu->counted_at) + PAUSE_NS)
+        return true;
     CUdevice device;
     bool has_context = DRIVER(cuCtxGetDevice)(&device) == CUDA_SUCCESS && gpu_of_device(device) == gpu;
     return !has_context || overhead_fits(gpu);
@@ -67,6 +82,7 @@ void overhead_settle(struct gpu *gpu) {
 
 /* The next context may come to be without our seeing it. */
 static void settle_anew(struct gpu *gpu) {
+    atomic_store(&gpu->stale, false);
     atomic_store(&gpu->counted, false);
     overhead_settle(gpu);
 }

@@ -12,6 +12,9 @@ bool overhead_begin(struct gpu *gpu);
  * back and settles. A GPU that is not limited is NULL here and in the next function. */
 bool overhead_fits(struct gpu *gpu);
 
+/* After one with which it may have grown by code that was loaded late: it is counted with an allocation soon. */
+void overhead_is_stale(struct gpu *gpu);
+
 /* After one with which it may have shrunk. */
 void overhead_settle(struct gpu *gpu);
 

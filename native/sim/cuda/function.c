@@ -164,3 +164,7 @@ CUresult cuKernelGetFunction(CUfunction *function, CUkernel kernel) {
     *function = (CUfunction)kernel;
     return CUDA_SUCCESS;
 }
+
+CUresult cuFuncLoad(CUfunction function) {
+    return check(function);
+}

@@ -4,16 +4,26 @@
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MODULE_MARK 0x4d4f4455u /* what a live module's first word holds */
 
 struct CUmod_st {
     uint32_t mark;
     struct context_part code;
+    CUcontext context;
+    _Atomic uint64_t put_off; /* bytes of code that are loaded when a function is first looked up */
     struct functions functions;
 };
+
+/* As CUDA_MODULE_LOADING says. The real driver is lazy unless told otherwise. */
+static bool is_lazy(void) {
+    const char *loading = getenv("CUDA_MODULE_LOADING");
+    return loading != NULL && strcmp(loading, "LAZY") == 0;
+}
 
 static bool is_module(CUmodule module) {
     return module != NULL && module->mark == MODULE_MARK;
@@ -27,8 +37,11 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     if (module == NULL || image == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     CUmodule loaded = calloc(1, sizeof(*loaded));
-    result = loaded != NULL ? code_load(&loaded->code, context, image) : CUDA_ERROR_OUT_OF_MEMORY;
+    bool lazy = is_lazy();
+    result = loaded != NULL ? code_load(&loaded->code, lazy ? NULL : context, image) : CUDA_ERROR_OUT_OF_MEMORY;
     if (result == CUDA_SUCCESS) {
+        loaded->context = context;
+        loaded->put_off = lazy ? strlen(image) : 0;
         result = functions_load(&loaded->functions, image, loaded);
         if (result != CUDA_SUCCESS)
             context_give_part(&loaded->code);
@@ -78,10 +91,21 @@ CUresult cuModuleUnload(CUmodule module) {
     return CUDA_SUCCESS;
 }
 
+static CUresult load_the_rest(CUmodule module) {
+    uint64_t bytes = atomic_exchange(&module->put_off, 0);
+    CUresult result = bytes != 0 ? context_take_part(&module->code, module->context, bytes) : CUDA_SUCCESS;
+    if (result != CUDA_SUCCESS)
+        atomic_store(&module->put_off, bytes);
+    return result;
+}
+
 CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
     if (function == NULL || name == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    return is_module(module) ? functions_find(&module->functions, name, function) : CUDA_ERROR_INVALID_HANDLE;
+    if (!is_module(module))
+        return CUDA_ERROR_INVALID_HANDLE;
+    CUresult result = functions_find(&module->functions, name, function);
+    return result != CUDA_SUCCESS ? result : load_the_rest(module);
 }

@@ -42,7 +42,7 @@ def load_library(megabytes):
 def loaded(name):
     return any(name in line for line in open("/proc/self/maps"))
 
-def hidden(symbol):
+def hidden(symbol, argument=ctypes.c_int):
     # A function of the driver that no interposer sees, as CUDA's runtime calls those of a private table.
     base, path = next((line.split("-")[0], line.split()[-1]) for line in open("/proc/self/maps") if "libcuda" in line)
     elf = open(path, "rb").read()
@@ -53,7 +53,7 @@ def hidden(symbol):
     for at in range(symbols[4], symbols[4] + symbols[5], 24):
         name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", elf, at)
         if elf[names + name:].split(b"\\0", 1)[0] == symbol.encode():
-            return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(int(base, 16) + value)
+            return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, argument)(int(base, 16) + value)
 
 call("cuInit", 0)
 """
@@ -246,6 +246,56 @@ call("cuModuleLoadData", image(1))
 seen.append((used() - 301) * MIB)
 """
     assert container.python(PROGRAM + program + SHOW) == [1, 512]
+
+
+LATE = """
+begin()
+code = b".version 8.0\\n.target sm_80\\n.address_size 64\\n.visible .entry work()\\n{\\n\\tret;\\n}\\n"
+module = call("cuModuleLoadData", code.ljust(64 * MIB))
+"""
+
+
+def test_code_that_is_loaded_late_counts_with_an_allocation_soon(container: Container) -> None:
+    container.grant(0, GIB)
+    program = """
+seen.append(used())
+call("cuModuleGetFunction", module, b"work")
+while used() < 364:
+    call("cuMemFree", call("cuMemAlloc", MIB))
+seen.append(used())
+"""
+    assert container.python(PROGRAM + LATE + program + SHOW, CUDA_MODULE_LOADING="LAZY") == [300, 364]
+
+
+def test_nothing_is_had_beside_late_code_that_does_not_fit(container: Container) -> None:
+    container.grant(0, 363 * MIB)
+    program = """
+call("cuModuleGetFunction", module, b"work")
+while not is_refused("cuMemAlloc", 512):
+    pass
+seen.append(is_refused("cuMemAlloc", 512))
+"""
+    assert container.python(PROGRAM + LATE + program + SHOW, CUDA_MODULE_LOADING="LAZY") == [True]
+
+
+@pytest.mark.parametrize("look_up", ['"cuKernelGetFunction", kernel', '"cuFuncLoad", function'])
+def test_every_way_to_load_late_makes_code_count(container: Container, look_up: str) -> None:
+    """What is loaded here the library does not see, nor is it late: but NVML is asked again."""
+    container.grant(0, GIB)
+    program = f"""
+kernel = call("cuLibraryGetKernel", call("cuLibraryLoadData", code, [], [], 0, [], [], 0), b"work")
+function = call("cuKernelGetFunction", kernel)
+call("cuModuleLoadData", image(1))  # NVML is asked
+unseen = ctypes.c_void_p()
+hidden("cuModuleLoadData", ctypes.c_void_p)(ctypes.byref(unseen), image(32))
+call("cuMemFree", call("cuMemAlloc", MIB))
+seen.append(round(used()))
+call({look_up})
+while used() < 397:
+    call("cuMemFree", call("cuMemAlloc", MIB))
+seen.append(round(used()))
+"""
+    assert container.python(PROGRAM + LATE + program + SHOW) == [365, 397]
 
 
 def test_a_green_context_counts_until_it_ends_and_only_if_it_fits(container: Container) -> None:
