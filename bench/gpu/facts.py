@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.gpu.driver import POINTER, Driver
+from bench.gpu.memory_facts import MEMORY_FACTS
 from bench.gpu.use import Use
 
 MIB = 2**20
@@ -210,6 +211,7 @@ FACTS: dict[str, Callable[[], dict[str, Any]]] = {
         addresses,
         own_memory,
         imported_memory,
+        *MEMORY_FACTS,
         exit_handlers,
     )
 }

@@ -50,6 +50,11 @@ def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
     assert facts["captures"]["in a thread that is as it is"]["end of the capture"] == STREAM_CAPTURE_INVALIDATED
     assert facts["pointers"] == {"alive": 0, "ended": 1, "exit_code": 0}
     assert facts["own_memory"]["lists"]["ComputeRunningProcesses_v3"] == [0, 1]
+    for kind in "sparse", "deferred":
+        kept = facts[f"{kind}_arrays"]
+        assert (kept["map"], kept["after cuMemRelease"], kept["after unmapping"]) == (0, 64, 0)
+    assert (facts["multicast"]["after cuMemRelease"], facts["multicast"]["and that of the object"]) == (64, 0)
+    assert facts["managed_pools"]["touched"] == [64, 64]
 
 
 def test_what_fails_or_has_no_time_is_told_beside_the_rest(tmp_path: Path) -> None:
