@@ -175,11 +175,10 @@ static bool is_trimmed(const struct backing *backing) {
     return trimmed;
 }
 
-/* What is held of this GPU's shares and can be trimmed. */
+/* What is held of this GPU's shares. */
 static uint64_t held_of(const struct backing *backing, const struct gpu *gpu) {
     lock_take(&lock);
-    bool trimmed = backing->kind != NULL && backing->kind->trim != NULL;
-    uint64_t held = trimmed && backing->gpu == gpu ? backing->held : 0;
+    uint64_t held = backing->kind != NULL && backing->gpu == gpu ? backing->held : 0;
     lock_release(&lock);
     return held;
 }
@@ -253,14 +252,21 @@ void backing_trim(struct backing *backing) {
     (void)settle(backing, 0);
 }
 
-/* Before an allocation is refused: whether backings could give up something. */
+void backing_settle(struct backing *backing) {
+    (void)settle(backing, 0);
+}
+
+/* Before an allocation is refused: whether backings could give up something, or held more than the driver has. */
 static bool reclaim(struct gpu *gpu) {
     bool reclaimed = false;
     for (struct backing *backing = backings; backing != NULL; backing = backing->next) {
         uint64_t held = held_of(backing, gpu);
         if (held == 0)
             continue;
-        backing_trim(backing);
+        if (is_trimmed(backing))
+            backing_trim(backing);
+        else
+            backing_settle(backing);
         reclaimed |= held_of(backing, gpu) < held;
     }
     return reclaimed;
@@ -277,10 +283,6 @@ struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struc
     }
     lock_release(&lock);
     return backing;
-}
-
-void backing_settle(struct backing *backing) {
-    (void)settle(backing, 0);
 }
 
 void backings_settle(void) {

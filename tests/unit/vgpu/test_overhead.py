@@ -298,6 +298,22 @@ seen.append(round(used()))
     assert container.python(PROGRAM + LATE + program + SHOW) == [365, 397]
 
 
+def test_before_anything_is_refused_nvml_is_asked_again(container: Container) -> None:
+    """What was counted of the driver's own may have gone since, or was another thread's for a moment."""
+    container.grant(0, GIB)
+    program = """
+unseen = ctypes.c_void_p()
+hidden("cuModuleLoadData", ctypes.c_void_p)(ctypes.byref(unseen), image(32))
+call("cuModuleLoadData", image(1))  # NVML is asked
+seen.append(round(used()))
+hidden("cuModuleUnload")(unseen, 0)
+seen.append(round(used()))
+call("cuMemAlloc", (1024 - 365) * MIB)
+seen.append(round(used()))
+"""
+    assert container.python(PROGRAM + LATE + program + SHOW) == [397, 397, 1024]
+
+
 def test_a_green_context_counts_until_it_ends_and_only_if_it_fits(container: Container) -> None:
     container.grant(0, GIB)
     program = """
