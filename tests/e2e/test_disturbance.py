@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import LocalCluster, wait_for
-from tests.e2e.clusters import GATE, installed_driver, local_cluster
+from tests.e2e.clusters import GATE, driver_root, installed_driver, local_cluster
 from tests.e2e.driver import Driver
 from tests.e2e.memory import granted, memory_shown
 from tests.e2e.objects import bare_pod, claim, container, job, pod, pod_claim, template
@@ -88,6 +88,19 @@ def test_kubelet_restart(cluster: LocalCluster, workspace: Workspace, driver: Dr
     for name in ("before", "after"):
         assert list(memory_shown(workspace, name).values()) == [1024]
     assert workspace.restarts("before") == 0
+
+
+def test_driver_is_uninstalled_under_a_pod_and_installed_again(
+    cluster: LocalCluster, workspace: Workspace, driver: Driver
+) -> None:
+    workspace.create(template("tenth", TENTH), *(pod(name, *STAY, template="tenth") for name in ("leaving", "staying")))
+    workspace.wait_until_ready("leaving", "staying")
+    driver.uninstall()
+    assert list(memory_shown(workspace, "staying").values()) == [1024]
+    workspace.kubectl("delete", "pod", "leaving", "--wait=false")  # it waits for somebody to unprepare its claim
+    driver.install(str(driver_root(cluster)))
+    workspace.kubectl("wait", "--for=delete", "--timeout=90s", "pod/leaving")
+    assert list(memory_shown(workspace, "staying").values()) == [1024]
 
 
 def test_node_power_loss(cluster: LocalCluster, workspace: Workspace, driver: Driver) -> None:
