@@ -139,7 +139,7 @@ class _Story:
     async def _smi(self, machine: Machine, environment: dict[str, str]) -> None:
         query = "--query-gpu=index,name,memory.total,memory.used"
         process = await asyncio.create_subprocess_exec(
-            machine.smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE
+            machine.smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE, process_group=0
         )
         shown, _ = await process.communicate()
         for line in shown.decode().splitlines():

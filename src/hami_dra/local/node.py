@@ -95,7 +95,10 @@ class LocalNode:
         }
         arguments = [f"--{name}={value}" for name, value in flags.items()]
         with self.log.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(*self._command, *arguments, stdout=log, stderr=log)
+            # In a group of its own: at Ctrl-C whoever runs this ends it, and does not lose it meanwhile.
+            process = await asyncio.create_subprocess_exec(
+                *self._command, *arguments, stdout=log, stderr=log, process_group=0
+            )
         started.push_async_callback(_stop, process)
         self.plugin_pid = process.pid
         ready, ended = asyncio.create_task(self._ready()), asyncio.create_task(process.wait())
