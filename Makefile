@@ -75,7 +75,7 @@ lint: build $(VENV)/.test $(VENV)/.lint ## all static checks
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	@$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
 format: $(VENV)/.lint ## lay out Python and C
 	$(BIN)/ruff check --fix-only .

@@ -11,9 +11,8 @@
 #include <search.h>
 #include <stdlib.h>
 
-#define DEVICE_SHIFT                                                                                                   \
-    48 /* where memory is bound: the upper bits of a place are the device, the lower ones the offset                   \
-        */
+/* Where memory is bound: the upper bits of a place are the device, the lower ones the offset. */
+#define DEVICE_SHIFT 48
 
 struct physical {
     struct gpu *gpu;
