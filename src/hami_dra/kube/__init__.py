@@ -1,6 +1,6 @@
 """A thin, typed client of the Kubernetes API, as far as a DRA driver needs it."""
 
-from .access import Access
+from .access import Access, is_url
 from .client import KubeClient
 from .codec import decode
 from .core import Event, EventSource, Node
@@ -100,4 +100,5 @@ __all__ = [
     "TaintsDropped",
     "WatchEvent",
     "decode",
+    "is_url",
 ]

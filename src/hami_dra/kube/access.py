@@ -26,7 +26,7 @@ class Access:
     """Asked before each request, since tokens are rotated."""
 
     def __post_init__(self) -> None:
-        if not _is_url(self.url):
+        if not is_url(self.url):
             raise AccessError(f"{self.url!r} is not the URL of an API server, such as https://10.0.0.1:6443")
 
 
@@ -123,7 +123,8 @@ def _checked(token: str, source: str) -> str:
     return token
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """Whether a text can be the URL of an API server."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

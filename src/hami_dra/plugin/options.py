@@ -2,13 +2,13 @@
 
 import argparse
 import logging
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hami_dra.kube import is_url
 from hami_dra.shares import DRIVER_NAME
 
 from .enforcement import WANTED, Wanted
@@ -123,7 +123,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _url(text: str) -> str:
-    if not re.match("https?://.", text):
+    if not is_url(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not http://… or https://…")
     return text
 
