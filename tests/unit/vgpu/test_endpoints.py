@@ -6,26 +6,13 @@ from typing import Any
 import pytest
 
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from tests.unit.vgpu.chunks import CHUNKS, noted_in_share
+from tests.unit.vgpu.container import GIB, Container
 
 # What each program starts with. Sizes are in chunks; see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    CHUNKS
     + """
-import json
-
-CHUNK = 2 << 20
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / CHUNK
-
-def create(chunks, device=0):
-    prop = cuda.CUmemAllocationProp()
-    prop.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    prop.location.type, prop.location.id = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device
-    return call("cuMemCreate", chunks * CHUNK, prop, 0)
-
 def endpoint(chunks):
     prop = cuda.CUlogicalEndpointProp()
     prop.type = cuda.CUlogicalEndpointType.CU_LOGICAL_ENDPOINT_TYPE_MULTICAST
@@ -37,20 +24,14 @@ def endpoint(chunks):
     return number
 
 def bound(number, chunks, at=0, device=0):
-    memory = create(chunks, device)
+    memory = create(chunks, device=device)
     call("cuLogicalEndpointBindMem", number, device, at * CHUNK, memory, 0, chunks * CHUNK, 0)
     call("cuMemRelease", memory)
 
 def unbind(number, at, chunks, device=0):
     call("cuLogicalEndpointUnbind", number, device, at * CHUNK, chunks * CHUNK)
-
-call("cuInit", 0)
-call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 @pytest.fixture
@@ -61,8 +42,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def _seen(container: Container, program: str) -> Any:
-    container.grant(0, GIB)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program)
 
 
 def test_a_binding_keeps_memory_until_it_is_unbound(container: Container) -> None:

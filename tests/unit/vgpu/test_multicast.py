@@ -6,29 +6,13 @@ from typing import Any
 import pytest
 
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from tests.unit.vgpu.chunks import CHUNKS, noted_in_share
+from tests.unit.vgpu.container import GIB, Container
 
 # What each program starts with. Sizes are in chunks; see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    CHUNKS
     + """
-import json
-
-CHUNK = 2 << 20
-
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / CHUNK
-
-def create(chunks, device=0):
-    prop = cuda.CUmemAllocationProp()
-    prop.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    prop.location.type, prop.location.id = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device
-    return call("cuMemCreate", chunks * CHUNK, prop, 0)
-
 def multicast(chunks, team=1):
     prop = cuda.CUmulticastObjectProp()
     prop.numDevices, prop.size = team, chunks * CHUNK
@@ -41,21 +25,16 @@ def bind(handle, at, memory, chunks):
     call("cuMulticastBindMem", handle, at * CHUNK, memory, 0, chunks * CHUNK, 0)
 
 def bound(handle, chunks, at=0, device=0):
-    memory = create(chunks, device)
+    memory = create(chunks, device=device)
     bind(handle, at, memory, chunks)
     call("cuMemRelease", memory)
 
 def unbind(handle, at, chunks, device=0):
     call("cuMulticastUnbind", handle, device, at * CHUNK, chunks * CHUNK)
 
-call("cuInit", 0)
-call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
 space = int(call("cuMemAddressReserve", 1024 * CHUNK, 0, 0, 0))
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 @pytest.fixture
@@ -66,8 +45,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def _seen(container: Container, program: str) -> Any:
-    container.grant(0, GIB)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program)
 
 
 def test_a_binding_keeps_memory_until_it_is_unbound(container: Container) -> None:

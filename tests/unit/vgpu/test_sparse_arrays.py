@@ -4,24 +4,19 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from tests.unit.vgpu.chunks import CHUNKS, noted, noted_in_share
+from tests.unit.vgpu.container import GIB, Container
 
 # What each program starts with. Sizes of memory are in chunks, and a chunk has room for 32 tiles. Tiles have 128 x 128
 # elements in flat arrays, 32 x 32 x 16 in deep ones. see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    CHUNKS
     + """
-import json, random
-
-TILE, CHUNK = 64 << 10, 2 << 20
+TILE = 64 << 10
 SPARSE, DEFERRED, LAYERED = 0x40, 0x80, 0x01
 MAP, UNMAP = cuda.CUmemOperationType.CU_MEM_OPERATION_TYPE_MAP, cuda.CUmemOperationType.CU_MEM_OPERATION_TYPE_UNMAP
 TYPE = cuda.CUresourcetype
 TAIL = cuda.CUarraySparseSubresourceType.CU_ARRAY_SPARSE_SUBRESOURCE_TYPE_MIPTAIL
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / CHUNK
 
 def shape(width, height, depth=0, flags=SPARSE):
     descriptor = cuda.CUDA_ARRAY3D_DESCRIPTOR()
@@ -29,12 +24,8 @@ def shape(width, height, depth=0, flags=SPARSE):
     descriptor.Format, descriptor.NumChannels = cuda.CUarray_format.CU_AD_FORMAT_FLOAT, 1
     return descriptor
 
-def create(chunks):
-    prop = cuda.CUmemAllocationProp()
-    prop.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    prop.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
-    prop.allocFlags.usage = 1
-    return call("cuMemCreate", chunks * CHUNK, prop, 0)
+def tiled(chunks):
+    return create(chunks, usage=1)
 
 def part(array, start=(0, 0, 0), extent=(128, 128, 1), memory=None, level=0, layer=0):
     info = cuda.CUarrayMapInfo()
@@ -61,23 +52,15 @@ def change(*parts):
     call("cuMemMapArrayAsync", list(parts), len(parts), 0)
 
 def mapped(chunks, array, *arguments, **named):
-    memory = create(chunks)
+    memory = tiled(chunks)
     change(part(array, *arguments, memory=memory, **named))
     call("cuMemRelease", memory)
-
-call("cuInit", 0)
-primary = call("cuDevicePrimaryCtxRetain", 0)
-call("cuCtxSetCurrent", primary)
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 def _seen(container: Container, program: str) -> Any:
-    container.grant(0, GIB)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program)
 
 
 def test_an_array_keeps_memory_until_its_last_tile_is_unmapped(container: Container) -> None:
@@ -124,7 +107,7 @@ def parts(memories):
               for layer in range(2) for level in range(2)),
             *(tail(flat, TILE, next(memory), layer) for layer in range(2)),
             *(part(deep, (32, 0, z), (32, 64, 16), next(memory)) for z in (16, 48))]
-memories = [create(1 << i) for i in range(8)]
+memories = [tiled(1 << i) for i in range(8)]
 change(*parts(memories))
 for memory in memories:
     call("cuMemRelease", memory)
@@ -180,7 +163,7 @@ see()
 
 def test_memory_counts_once_for_handles_addresses_and_arrays_together(container: Container) -> None:
     program = """
-array, memory = call("cuArray3DCreate", shape(512, 512)), create(4)
+array, memory = call("cuArray3DCreate", shape(512, 512)), tiled(4)
 change(part(array, memory=memory))
 space = int(call("cuMemAddressReserve", 4 * CHUNK, 0, 0, 0))
 call("cuMemMap", space, 4 * CHUNK, 0, memory, 0)
@@ -196,7 +179,7 @@ see()
 
 def test_what_the_driver_refuses_changes_nothing(container: Container) -> None:
     program = """
-array, memory = call("cuArray3DCreate", shape(512, 512)), create(1)
+array, memory = call("cuArray3DCreate", shape(512, 512)), tiled(1)
 wrong = part(array, (64, 0, 0), (128, 128, 1), memory)
 seen.append(cuda.cuMemMapArrayAsync([part(array, memory=memory), wrong], 2, 0)[0] != 0)
 call("cuMemRelease", memory)
@@ -209,7 +192,7 @@ def test_the_variant_for_threads_own_streams_counts_too(container: Container) ->
     program = """
 import ctypes
 library = ctypes.CDLL("libcuda.so.1")
-array, memory = call("cuArray3DCreate", shape(512, 512)), create(3)
+array, memory = call("cuArray3DCreate", shape(512, 512)), tiled(3)
 for one in part(array, memory=memory), part(array):
     assert library.cuMemMapArrayAsync_ptsz(ctypes.c_void_p(one.getPtr()), 1, None) == 0
     if one.memOperationType == MAP:
@@ -258,4 +241,4 @@ see()
 call("cuArrayDestroy", array)
 see()
 """
-    assert container.python(PROGRAM + program + SHOW) == [1024, 0]
+    assert noted(container, PROGRAM + program) == [1024, 0]

@@ -4,50 +4,25 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from tests.unit.vgpu.chunks import CHUNKS, noted_in_share
+from tests.unit.vgpu.container import Container
 
 # What each program starts with. Sizes are in chunks; see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    CHUNKS
     + """
-import json, random
-
-CHUNK = 2 << 20
-
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / CHUNK
-
-def prop(location=cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE):
-    properties = cuda.CUmemAllocationProp()
-    properties.type = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    properties.location.type = location
-    return properties
-
-def create(chunks, *location):
-    return call("cuMemCreate", chunks * CHUNK, prop(*location), 0)
-
 def mapped(chunks, at):
     handle = create(chunks)
     call("cuMemMap", at, chunks * CHUNK, 0, handle, 0)
     return handle
 
-call("cuInit", 0)
-call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
 space = int(call("cuMemAddressReserve", 1024 * CHUNK, 0, 0, 0))
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 def _seen(container: Container, program: str) -> Any:
-    container.grant(0, GIB)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program)
 
 
 def test_a_mapping_keeps_what_its_released_handle_named(container: Container) -> None:
