@@ -51,6 +51,14 @@ def test_the_demo_ends_at_ctrl_c_without_a_word(said: str) -> None:
     assert (demo.returncode, complaints) == (130, "")
 
 
+def test_ctrl_c_while_it_loads_ends_it_without_a_word(tmp_path: Path) -> None:
+    interrupted = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "typer.py").write_text(interrupted)  # which is loaded in the place of that
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path) -> None:
     config = tmp_path / "lab.toml"
     config.write_text('[[gpu]]\nmodel = "Tesla T4"\ncount = 2\n')

@@ -1,0 +1,72 @@
+"""The commands of `hami-dra`."""
+
+import asyncio
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from ..local.node import NodeError
+from ..plugin.resize import ResizeError
+from ..plugin.resize import resize as resize_share
+from ..shares import ShareFolders
+from ..sim import ConfigError, MachineError, create_machine, read_config, write_cdi_spec
+from .demo import DemoError, run_demo
+from .resize import DriverRoot, StateDir, WantedError, check_root, read_wanted
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Share NVIDIA GPUs between Kubernetes pods.")
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `hami-dra NAME` even where there is but one command."""
+
+
+@app.command()
+def demo() -> None:
+    """Show the whole way of a claim, without a cluster and without a GPU."""
+    try:
+        asyncio.run(run_demo())
+    except (DemoError, NodeError, MachineError) as error:
+        typer.echo(f"hami-dra demo: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def resize(
+    share: Annotated[str, typer.Argument(metavar="CLAIM/REQUEST", help="a claim of this node, and its request")],
+    memory: Annotated[str, typer.Option(help="what the share may use from now on, e.g. 6Gi")],
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="of the claim")] = None,
+    share_id: Annotated[str | None, typer.Option(help="which one, where a request has several shares")] = None,
+    state_dir: StateDir = Path("/run/hami-dra"),
+    driver_root: DriverRoot = Path("/"),
+) -> None:
+    """Change how much of its GPU's memory a share may use, within what it was granted, while its containers run."""
+    try:
+        wanted = read_wanted(share, memory, namespace, share_id)
+        check_root()
+        typer.echo(asyncio.run(resize_share(ShareFolders(state_dir / "shares"), driver_root, wanted)))
+    except (WantedError, ResizeError) as error:
+        typer.echo(f"hami-dra resize: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def sim(
+    root: Annotated[Path, typer.Argument(help="folder to lay the machine out in; it must not hold one")],
+    config: Annotated[Path, typer.Option(help="TOML file that describes the machine, see docs/simulator.md")],
+) -> None:
+    """Lay out a machine with simulated GPUs: a root folder as NVIDIA's driver would leave it, and its CDI spec."""
+    try:
+        described = read_config(config)
+        machine = create_machine(root, described.gpus, described.driver)
+        spec = write_cdi_spec(machine, root / "etc/cdi")
+    except (ConfigError, MachineError, OSError) as error:
+        typer.echo(f"hami-dra sim: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"driver root  {machine.root}")
+    typer.echo(f"CDI spec     {spec}")
+    for gpu in machine.gpus:
+        typer.echo(f"GPU          {gpu.uuid}  {gpu.model.name}, {gpu.memory_bytes // 2**20} MiB")
+    typer.echo(f"try it       LD_LIBRARY_PATH={quote(str(machine.library_dir))} {quote(str(machine.smi))}")
