@@ -314,6 +314,15 @@ async def test_nobody_there() -> None:
                 await client.get_node("n")
 
 
+async def test_sent_to_a_name_that_is_none(serve: Serve) -> None:
+    async def move(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://{64 * 'a'}.example/")
+
+    async with KubeClient.from_url(await serve(move)) as client:
+        with pytest.raises(kube.ApiUnavailable, match=r"get nodes n: http://.* cannot be reached: .*too long"):
+            await client.get_node("n")
+
+
 async def test_the_token_is_read_anew_for_each_request(serve: Serve) -> None:
     seen: list[str | None] = []
 

@@ -52,7 +52,18 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes, compl
 
 
 @pytest.mark.parametrize(
-    "url", ["", "10.0.0.1:6443", "//host", "ftp://host", "https://", "http://host:port", "http://["]
+    "url",
+    [
+        "",
+        "10.0.0.1:6443",
+        "//host",
+        "ftp://host",
+        "https://",
+        "http://host:port",
+        "http://[",
+        f"https://{64 * 'a'}.example",
+        "https://api..example",
+    ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(AccessError, match="is not the URL of an API server"):

@@ -44,6 +44,7 @@ def test_flag_beats_its_variable_and_that_beats_the_default() -> None:
         (["--node-name", "n", "--on-overuse", "kill"], "'kill' is none of report, evict"),
         (["--node-name", "n", "--api-server", "http://a", "--kubeconfig", "/k"], "exclude each other"),
         (["--node-name", "n", "--api-server", "10.0.0.1:6443"], "'10.0.0.1:6443' is not http://… or https://…"),
+        (["--node-name", "n", "--api-server", f"https://{64 * 'a'}.example"], "is not http://… or https://…"),
         (["--node-name", "n", "--cdi-dir", ""], "argument --cdi-dir: the path is empty"),
         (["--node", "n"], "unrecognized arguments: --node n"),
     ],

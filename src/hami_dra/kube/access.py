@@ -127,6 +127,7 @@ def is_url(text: str) -> bool:
     """Whether a text can be the URL of an API server."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna")  # as the resolver has it: of labels of 1 to 63 characters
+        return parts.scheme in ("http", "https") and bool(host) and parts.port != 0
     except ValueError:
         return False

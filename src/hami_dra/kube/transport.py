@@ -90,7 +90,10 @@ class Transport:
                 yield response
         except TimeoutError as error:
             raise ApiUnavailable(f"{asked}: {self._access.url} did not answer in time") from error
-        except aiohttp.ClientError as error:
+        except (
+            aiohttp.ClientError,
+            UnicodeError,
+        ) as error:  # the latter of a name that the resolver cannot be asked for
             raise ApiUnavailable(f"{asked}: {self._access.url} cannot be reached: {error}") from error
 
 
