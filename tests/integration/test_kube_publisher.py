@@ -77,6 +77,14 @@ async def test_devices_are_offered_as_a_slice_that_the_node_owns(client: KubeCli
     assert slice_.spec.devices == tuple(gpus(1, 0))
 
 
+async def test_what_a_later_version_published_is_replaced(client: KubeClient, publisher: SlicePublisher) -> None:
+    await publisher.publish(
+        [replace(gpu, taints=(kube.DeviceTaint("gpu.example.com/ill", "NoSuchEffectYet"),)) for gpu in gpus(0)]
+    )
+    await publisher.publish(gpus(0))
+    assert [slice_.spec.devices for slice_ in await client.list_slices()] == [tuple(gpus(0))]
+
+
 async def test_publishing_the_same_writes_nothing(
     client: KubeClient, server: ApiServer, publisher: SlicePublisher
 ) -> None:

@@ -44,11 +44,12 @@ class DeviceAttribute(Fields, frozen=True):
 class DeviceTaint(Fields, frozen=True):
     """What keeps claims from a device that do not tolerate it; with the effect `None` (1.35) it only tells something.
 
-    `time_added` is to the second.
+    `effect` is `None`, `NoSchedule` or `NoExecute`; a later version of us may have published others, which must be
+    readable to be replaced. `time_added` is to the second.
     """
 
     key: str
-    effect: Literal["None", "NoSchedule", "NoExecute"]
+    effect: str
     value: str = ""
     time_added: datetime | None = None
 
