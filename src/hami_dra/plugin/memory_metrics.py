@@ -10,7 +10,7 @@ from hami_dra.shares import ShareFolders, noted_shares
 
 from .eviction import pod_uid
 from .memory_guard import MemoryGuard
-from .metrics import SHARE_LABELS, label_values
+from .metrics import SHARE_LABELS, label_values, share_gauge
 
 
 class MemoryCollector(Collector):
@@ -27,11 +27,11 @@ class MemoryCollector(Collector):
             "1 where the share's memory is held to its limit, 0 where it is not; by says who holds it.",
             labels=(*SHARE_LABELS, "by"),
         )
-        unlimited = _gauge(
+        unlimited = share_gauge(
             "hami_dra_share_containers_without_limit",
             "The share's containers that the driver should limit and does not.",
         )
-        overuse = _gauge("hami_dra_share_memory_overuse_bytes", "GPU memory used beyond what the share may.")
+        overuse = share_gauge("hami_dra_share_memory_overuse_bytes", "GPU memory used beyond what the share may.")
         for noted in noted_shares(self._folders.root, self._folders.shares()):
             share, each = noted.share, self._guard.of(noted.share)
             labels = label_values(share)
@@ -57,7 +57,3 @@ class MemoryCollector(Collector):
             if holding.used is not None:
                 used.add_metric((container_id, gpu_uuid, pod_uid(Path(holding.cgroup)) or ""), holding.used)
         return used
-
-
-def _gauge(name: str, meaning: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, meaning, labels=SHARE_LABELS)

@@ -33,16 +33,16 @@ class ShareCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of shares, with a row for each share that counts and could be read."""
-        granted = _gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share was granted.")
-        limit = _gauge("hami_dra_share_memory_limit_bytes", "GPU memory that the share may use at present.")
-        physical = _gauge(
+        granted = share_gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share was granted.")
+        limit = share_gauge("hami_dra_share_memory_limit_bytes", "GPU memory that the share may use at present.")
+        physical = share_gauge(
             "hami_dra_share_memory_physical_bytes", "GPU memory that the share's containers hold by the driver's word."
         )
-        unaccounted = _gauge(
+        unaccounted = share_gauge(
             "hami_dra_share_memory_unaccounted_bytes", "How much more that is than what its processes account for."
         )
-        used = _gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
-        cores = _gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
+        used = share_gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
+        cores = share_gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
         time = CounterMetricFamily(
             "hami_dra_share_gpu_time_seconds", "How long the share's processes have had the GPU.", labels=SHARE_LABELS
         )
@@ -97,7 +97,8 @@ class GpuCollector(Collector):
         return (healthy,)
 
 
-def _gauge(name: str, meaning: str) -> GaugeMetricFamily:
+def share_gauge(name: str, meaning: str) -> GaugeMetricFamily:
+    """A gauge with a row for each share; `meaning` says in a sentence what it shows."""
     return GaugeMetricFamily(name, meaning, labels=SHARE_LABELS)
 
 
