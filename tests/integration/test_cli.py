@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 SHARE_OF_EACH_GPU = """\
@@ -37,8 +38,8 @@ def test_the_demo_tells_its_story() -> None:
     assert story.stdout.endswith("share folders and CDI files left: none\n")
 
 
-@pytest.mark.parametrize("said", ["The plugin publishes them", "The scheduler's answer", "0, Tesla T4, 4096 MiB"])
-def test_the_demo_ends_at_ctrl_c_without_a_word(said: str) -> None:
+def demo_that_has(said: str) -> subprocess.Popen[str]:
+    """The demo, in a process group of its own as a shell makes it, once it has said this."""
     demo = subprocess.Popen(
         [PROGRAM, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -46,9 +47,26 @@ def test_the_demo_ends_at_ctrl_c_without_a_word(said: str) -> None:
     for line in demo.stdout:
         if said in line:
             break
+    return demo
+
+
+@pytest.mark.parametrize("said", ["The plugin publishes them", "The scheduler's answer", "0, Tesla T4, 4096 MiB"])
+def test_the_demo_ends_at_ctrl_c_without_a_word(said: str) -> None:
+    demo = demo_that_has(said)
     os.killpg(demo.pid, signal.SIGINT)
     _, complaints = demo.communicate(timeout=60)
     assert (demo.returncode, complaints) == (130, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_nothing_is_left_of_the_demo_when_its_terminal_is_closed(number: signal.Signals) -> None:
+    demo = demo_that_has("The scheduler's answer")
+    begun = psutil.Process(demo.pid).children(recursive=True)
+    (flag,) = (word for each in begun for word in each.cmdline() if word.startswith("--install-dir="))
+    os.killpg(demo.pid, number)
+    _, complaints = demo.communicate(timeout=60)
+    folder = Path(flag.removeprefix("--install-dir=")).parent
+    assert (complaints, [each for each in begun if each.is_running()], folder.exists()) == ("", [], False)
 
 
 def test_ctrl_c_while_it_loads_ends_it_without_a_word(tmp_path: Path) -> None:

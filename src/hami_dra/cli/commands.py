@@ -1,6 +1,7 @@
 """The commands of `hami-dra`."""
 
 import asyncio
+import signal
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -26,11 +27,19 @@ def _commands() -> None:
 @app.command()
 def demo() -> None:
     """Show the whole way of a claim, without a cluster and without a GPU."""
+    _heed(signal.SIGHUP, signal.SIGTERM)
     try:
         asyncio.run(run_demo())
     except (DemoError, NodeError, MachineError) as error:
         typer.echo(f"hami-dra demo: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def _heed(*numbers: signal.Signals) -> None:
+    """Take these, unless they are to be ignored, for Ctrl-C: what the demo has begun ends with it then."""
+    for number in numbers:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 @app.command()
