@@ -80,7 +80,7 @@ class GpuHealth:
             async with aclosing(watch_health(self._driver_root)) as lines:
                 async for readings in lines:
                     self._whole |= {uuid: reading.uuid for reading in readings for uuid, _ in reading.parts}
-                    news = self._diagnosis.update((*self._unreached(readings), *readings), time.monotonic())
+                    news = self._diagnosis.update((*self._unnamed(readings), *readings), time.monotonic())
                     await self._become(self._diagnosis.findings, "", changed)
                     for uuid, finding in news:
                         self._notice(uuid, finding)
@@ -97,11 +97,16 @@ class GpuHealth:
             await self._become(self.findings, str(error), changed)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _unreached(self, readings: Sequence[Reading]) -> list[Reading]:
-        """GPUs that were lost before they could be watched, as those of shares may be: NVML gives those no name."""
+    def _unnamed(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Of GPUs that were lost before they could be watched, as those of shares may be: NVML gives those no name.
+
+        A MIG device stands for its GPU until that is back, and is well with it.
+        """
         known = self._diagnosis.findings.keys() | {reading.uuid for reading in readings}
         wanted = {uuid for uuid, _ in self._followed} | {self._whole.get(uuid, uuid) for uuid in self._held}
-        return [Reading(uuid, is_lost=True) for uuid in wanted - known]
+        lost = [Reading(uuid, is_lost=True) for uuid in wanted - known]
+        stand_ins = [uuid for uuid in self._diagnosis.findings if self._whole.get(uuid, uuid) != uuid]
+        return lost + [Reading(uuid) for uuid in stand_ins if self.ailment(uuid) == ""]
 
     def _reached(self) -> set[str]:
         return {uuid for uuid, found in self.findings.items() if all(finding.cause != "lost" for finding in found)}

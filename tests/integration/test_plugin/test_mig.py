@@ -14,7 +14,7 @@ from tests.integration.test_plugin.container import Container, device_ids
 from tests.integration.test_plugin.memory import LIMITING, OLDER, condition, wants
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
 from tests.integration.test_plugin.runtime import RuntimeContainer, hooks
-from tests.integration.test_plugin.test_health import LOST, about, reported, tainted, told_on_claims
+from tests.integration.test_plugin.test_health import LOST, about, reported, tainted, told, told_on_claims
 from tests.integration.test_plugin.test_status import devices as status_devices
 
 LARGE, SMALL, WHOLE = "hami-gpu-0-mig-3g8gb-1-0", "hami-gpu-0-mig-1g2gb-7-0", "hami-gpu-1"
@@ -153,8 +153,12 @@ async def test_claims_of_mig_devices_are_told_of_a_gpu_that_was_lost_before_the_
     await node.start()
     await told_on_claims(node, "GpuUnusable", 1)
     assert about(node, "GpuUnusable")[0][:2] == ("ResourceClaim", "single")
+    lost = f"GPU {uuid_of(node, '1g.2gb')}"
+    await until(lambda: [each.split(":")[0] for each in told(node, "GpuUnusable")] == [lost], "an Event on the node")
     node.machine.fault(node.machine.gpus[0].uuid, "lost=0")
     await told_on_claims(node, "GpuHealthy", 1)
+    back = f"{lost} is well again: new claims may be given it"
+    await until(lambda: told(node, "GpuHealthy") == [back], "an Event on the node when it is back")
     await node.published(LARGE, SMALL, WHOLE)
 
 
