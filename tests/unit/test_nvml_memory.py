@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.gpu import Holder, MemoryProcess, MemoryUnknownError, ask_inventory
+from hami_dra.gpu.programs import nvml_program
 from hami_dra.sim import LimitsBackend, Machine, SimulatedDriver, create_machine, simulated_gpus
 from tests.native.sim.cgroups import cgroup, inside, keep_dmem, mount
 from tests.processes import pids_of
@@ -112,7 +113,7 @@ def test_gpus_say_where_the_kernel_does_not_hand_its_controller_down(machine: Ma
     """It is tried beside the plugin's own container, in the pod's cgroup: there, and not further up, it is missing."""
     own = container / "plugin"
     own.mkdir()
-    ask = (*inside(own), sys.executable, "-m", "hami_dra.nvml.inventory", str(machine.root))
+    ask = (*inside(own), *nvml_program("inventory", machine.root))
     assert b'"limit_obstacle": ""' in subprocess.run(ask, capture_output=True, check=True).stdout
     keep_dmem(container)
     said = subprocess.run(ask, capture_output=True, check=True).stdout.decode()

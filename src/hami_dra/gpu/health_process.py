@@ -1,7 +1,6 @@
 """Reads the health of all GPUs in a process of its own: NVML may block on an ill GPU, and has the driver open."""
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from subprocess import PIPE
@@ -10,7 +9,7 @@ import msgspec
 
 from hami_dra.nvml.reading import Reading
 
-from .programs import end_process
+from .programs import end_process, nvml_program
 
 _PATIENCE_SECONDS = 30.0
 """Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
@@ -23,7 +22,7 @@ class HealthUnknownError(Exception):
 
 async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...], None]:
     """Yield the readings that changed, at least once a second, however few; at first all. Raises HealthUnknownError."""
-    command = [sys.executable, "-m", "hami_dra.nvml.health", str(driver_root)]
+    command = nvml_program("health", driver_root)
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
     assert process.stdout
     assert process.stderr

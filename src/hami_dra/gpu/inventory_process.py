@@ -1,6 +1,5 @@
 """Asks NVML in a process of its own, for no process lets go of the first driver's library that it has loaded."""
 
-import sys
 from pathlib import Path
 
 import msgspec
@@ -8,14 +7,14 @@ import msgspec
 from hami_dra.nvml.driver import NvmlUnavailableError
 from hami_dra.nvml.gpu import Gpu
 
-from .programs import ProgramError, run_program
+from .programs import ProgramError, nvml_program, run_program
 
 _TIMEOUT_SECONDS = 120  # drivers without persistence wake each GPU first
 
 
 async def ask_inventory(driver_root: Path) -> tuple[Gpu, ...]:
     """The GPUs by minor number, of the driver that is installed now. Raises NvmlUnavailableError."""
-    command = [sys.executable, "-m", "hami_dra.nvml.inventory", str(driver_root)]
+    command = nvml_program("inventory", driver_root)
     try:
         answer = await run_program(command, seconds=_TIMEOUT_SECONDS)
         return msgspec.json.decode(answer, type=tuple[Gpu, ...])

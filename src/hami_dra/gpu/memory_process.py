@@ -1,7 +1,6 @@
 """Reads and keeps the driver's memory limits in a process of its own: NVML may block, and has the driver open."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 
 from hami_dra.nvml.holders import Holder, Holding
 
-from .programs import end_process
+from .programs import end_process, nvml_program
 
 _PATIENCE_SECONDS = 30.0
 """After which an ill GPU holds NVML up."""
@@ -59,7 +58,7 @@ class MemoryProcess:
         return msgspec.json.decode(line, type=tuple[Holding, ...])
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-m", "hami_dra.nvml.memory", str(self._driver_root)]
+        command = nvml_program("memory", self._driver_root)
         return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
 
     async def end(self) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from subprocess import PIPE
 
 _log = logging.getLogger(__name__)
@@ -17,6 +20,11 @@ class ProgramError(Exception):
     def __init__(self, command: Sequence[str], reason: str) -> None:
         super().__init__(f"`{' '.join(command)}` failed: {reason}")
         self.reason = reason
+
+
+def nvml_program(name: str, driver_root: Path) -> list[str]:
+    """The command line of a program of `hami_dra.nvml`, which ends with this process, however this ends."""
+    return [sys.executable, "-m", f"hami_dra.nvml.{name}", str(driver_root), str(os.getpid())]
 
 
 async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: float) -> bytes:

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pynvml
 
+from .beginning import begin
 from .driver import NvmlUnavailableError
 from .library import nvml
 from .mig import mig_devices, profile_of
@@ -130,7 +130,7 @@ def _tell(readings: tuple[Reading, ...]) -> None:
 def main() -> int:
     """Tell until nobody listens; what keeps NVML from working goes to standard error."""
     try:
-        with nvml(Path(sys.argv[1])):
+        with nvml(begin()):
             reader = _Reader()
             _tell(reader.look(0))
             while True:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pynvml
 
+from .beginning import begin
 from .driver import NvmlUnavailableError
 from .gpu import Gpu, MigPart
 from .library import nvml
@@ -128,7 +129,7 @@ def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
 def main() -> int:
     """Read the inventory once; what keeps NVML from working goes to standard error."""
     try:
-        gpus = read_inventory(Path(sys.argv[1]))
+        gpus = read_inventory(begin())
     except NvmlUnavailableError as error:
         print(error, file=sys.stderr)
         return _EXIT_UNAVAILABLE

@@ -11,6 +11,7 @@ import pynvml
 
 from hami_dra.cgroups import processes_in
 
+from .beginning import begin
 from .driver import NvmlUnavailableError
 from .holders import Holder, Holding, Limited
 from .library import nvml
@@ -103,7 +104,7 @@ def _optional(query: Callable[[Any], list[Any]], gpu: Any) -> Iterator[Any]:
 def main() -> int:
     """Answer until standard input ends; what keeps NVML from working goes to standard error."""
     try:
-        with nvml(Path(sys.argv[1])):
+        with nvml(begin()):
             for line in sys.stdin:
                 reader = _Reader()
                 holdings = [reader.look(Holder(**asked)) for asked in json.loads(line)]

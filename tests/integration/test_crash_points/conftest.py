@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hami_dra.gpu.programs import nvml_program
 from hami_dra.kube import KubeClient
 from hami_dra.local.apiserver import ApiServer
 from hami_dra.local.kubelet import Kubelet
@@ -45,9 +46,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def inventory_reader(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
     """Says what the plugin's own program says of the machine's GPUs, without the start of Python that this takes."""
     folder = tmp_path_factory.mktemp("inventory")
-    asked = subprocess.run(
-        [sys.executable, "-m", "hami_dra.nvml.inventory", machine.root], capture_output=True, check=True
-    )
+    asked = subprocess.run(nvml_program("inventory", machine.root), capture_output=True, check=True)
     (folder / "answer").write_bytes(asked.stdout)
     (folder / "reader").write_text(f"#!/bin/sh\nexec /bin/cat '{folder}/answer'\n")
     (folder / "reader").chmod(0o755)

@@ -25,6 +25,21 @@ async def test_gpu_that_hangs_holds_up_no_call_and_no_end(node: Node, container:
     assert await node.stop() == 0
 
 
+async def test_programs_that_a_gpu_holds_up_end_with_a_plugin_that_is_killed(
+    node: Node, container: RuntimeContainer
+) -> None:
+    def asking() -> list[int]:
+        return [
+            pid for name in ("health", "memory") for pid in pids_of(f"hami_dra.nvml.{name}", str(node.machine.root))
+        ]
+
+    await seen(node, container)
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=1")
+    await until(lambda: len(asking()) == 2 and all(map(is_asleep, asking())), "calls to hang")
+    await node.kill()
+    await until(lambda: asking() == [], "their end")
+
+
 async def test_plugin_that_starts_while_a_gpu_hangs_serves_what_needs_no_gpu(node: Node, claim: ClaimRef) -> None:
     await node.published("hami-gpu-0", "hami-gpu-1")
     await node.kill()
