@@ -17,8 +17,8 @@ def pids_of(*words: str) -> list[int]:
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process waits for a time to pass, rather than for somebody."""
+    """Whether a process, in any of its threads, waits for a time to pass, rather than for somebody."""
     try:
-        return "nanosleep" in Path(f"/proc/{pid}/wchan").read_text()
+        return any("nanosleep" in (thread / "wchan").read_text() for thread in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return False

@@ -147,17 +147,13 @@ async def test_limit_is_set_kept_and_set_again(machine: Machine, container: Path
 @with_both
 async def test_driver_tells_what_a_cgroup_uses(machine: Machine, container: Path, process: MemoryProcess) -> None:
     with Taken(machine, container, 3 * GIB):
-        gpu = machine.gpus[0].uuid
-        held, counted, elsewhere = await process.ask(
-            [
-                Holder(gpu, str(container), 4 * GIB),
-                Holder(gpu, str(container), None),
-                Holder(machine.gpus[1].uuid, str(container), None),
-            ]
-        )
+        gpu, other = (each.uuid for each in machine.gpus)
+        holders = [Holder(gpu, str(container), 4 * GIB), Holder(gpu, str(container), None)]
+        found = await process.ask([*holders, Holder(other, str(container), None)])
+    held, counted = (each for each in found if each.gpu_uuid == gpu)
     assert (held.limited, held.used) == ("repaired", 3 * GIB)
     assert (counted.limited, counted.used) == ("not asked", 3 * GIB)
-    assert elsewhere.used == 0
+    assert [each.used for each in found if each.gpu_uuid == other] == [0]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +199,26 @@ async def test_nvml_that_hangs_is_given_up_on(
         await asyncio.wait_for(process.ask([holder]), 20)
     machine.fault(holder.gpu_uuid, "hung=0")
     await process.ask([holder])
+
+
+async def test_gpu_that_hangs_keeps_no_other_from_being_asked(
+    machine: Machine, container: Path, process: MemoryProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hami_dra.gpu.memory_process._LATECOMERS_SECONDS", 1)
+    ill, well = (Holder(gpu.uuid, str(container), None) for gpu in machine.gpus)
+
+    async def answering() -> list[str]:
+        return sorted(holding.gpu_uuid for holding in await process.ask([ill, well]))
+
+    both = await answering()
+    assert both == sorted([ill.gpu_uuid, well.gpu_uuid])
+    machine.fault(ill.gpu_uuid, "hung=1")
+    for _ in range(3):
+        assert await answering() == [well.gpu_uuid]
+    machine.fault(ill.gpu_uuid, "hung=0")
+    async with asyncio.timeout(20):
+        while await answering() != both:
+            await asyncio.sleep(0.01)
 
 
 async def test_process_that_the_driver_holds_in_the_kernel_is_left_behind(

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
@@ -36,7 +37,7 @@ def container() -> Iterator[Path]:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return create_machine(tmp_path / "machine", simulated_gpus(1), SimulatedDriver(version="615.71.09"))
+    return create_machine(tmp_path / "machine", simulated_gpus(2), SimulatedDriver(version="615.71.09"))
 
 
 @pytest.fixture
@@ -44,14 +45,14 @@ def folders(tmp_path: Path) -> ShareFolders:
     return ShareFolders(tmp_path / "shares")
 
 
-def noted_share(folders: ShareFolders, gpu_uuid: str, container: Path) -> Share:
+def noted_share(folders: ShareFolders, gpu_uuid: str, container: Path, request: str = "gpu") -> Share:
     """A share of 4 GiB that notes a container, as the hook leaves it."""
     share = Share(
         claim_namespace="team",
         claim_name="claim",
         claim_uid="0b1a7d6e-3c3a-4b0e-9d55-0e5b2c1a7f10",
-        request="gpu",
-        share_id="5f3f9a0c-9f0e-4a56-8b0d-7d2a4c3b1e00",
+        request=request,
+        share_id=str(uuid5(NAMESPACE_URL, request)),
         pool=NODE,
         device="hami-gpu-0",
         gpu_uuid=gpu_uuid,
@@ -121,6 +122,35 @@ async def test_nothing_is_known_while_a_gpu_hangs_and_limits_are_kept_again_afte
         machine.fault(share.gpu_uuid, "hung=0")
         await guard.look()
         assert guard.repairs == {share.gpu_uuid: 1}
+
+
+async def test_gpu_that_hangs_keeps_no_other_from_being_looked_after(
+    machine: Machine,
+    folders: ShareFolders,
+    container: Path,
+    silent_kube: KubeClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("hami_dra.gpu.memory_process._LATECOMERS_SECONDS", 1)
+    ill, well = (noted_share(folders, gpu.uuid, container, gpu.uuid) for gpu in machine.gpus)
+    async with guarding(machine.root, folders, silent_kube) as guard:
+        await guard.look()
+        machine.fault(ill.gpu_uuid, "hung=1")
+        for repairs in (1, 2):
+            machine.fault(well.gpu_uuid, "reset=1")
+            async with asyncio.timeout(20):
+                await guard.look()
+            assert guard.repairs == {well.gpu_uuid: repairs}
+            assert (guard.of(ill).used, guard.of(well).used) == (None, 0)
+            assert {gpu_uuid for _, gpu_uuid in guard.holdings} == {well.gpu_uuid}
+        complaint = f"memory limits of containers cannot be looked after: NVML does not answer for {ill.gpu_uuid}"
+        assert caplog.messages.count(complaint) == 1
+        machine.fault(ill.gpu_uuid, "reset=1", "hung=0")
+        async with asyncio.timeout(20):
+            while guard.repairs != {ill.gpu_uuid: 1, well.gpu_uuid: 2}:
+                await guard.look()
+        assert guard.of(ill).used == 0
 
 
 async def test_resize_that_a_gpu_hangs_under_leaves_all_as_it_was(

@@ -1,10 +1,17 @@
-"""Answers, a line of JSON for each on standard input, what containers use of GPUs, and sets what limits are amiss."""
+"""Answers what containers use of GPUs, and sets what limits are amiss.
+
+Holders come as lines of JSON on standard input. What was found of those of each GPU is a line on standard output, when
+that GPU has answered: no call on one that hangs returns, and the others are not to wait for it.
+"""
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 import pynvml
@@ -25,16 +32,47 @@ _PROCESS_LISTS = (
 )
 
 
-class _Reader:
-    """What NVML says, each GPU's processes asked for once."""
+class _Gpus:
+    """The handles of GPUs and MIG devices, by UUID: found before one hangs, for NVML looks at others on its way.
+
+    Those that cannot be found yet are when they are asked for.
+    """
 
     def __init__(self) -> None:
-        self._processes: dict[str, dict[int, int | None]] = {}
+        self._handles: dict[str, Any] = {}
+        with suppress(pynvml.NVMLError):
+            for index in range(pynvml.nvmlDeviceGetCount()):
+                handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+                self._handles[pynvml.nvmlDeviceGetUUID(handle)] = handle
+
+    def find(self, uuid: str) -> Any:
+        """Raises NVMLError."""
+        if uuid not in self._handles:
+            self._handles[uuid] = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+        return self._handles[uuid]
+
+    def forget(self, uuid: str) -> None:
+        """Find it anew the next time: it may be another that is known by its handle."""
+        self._handles.pop(uuid, None)
+
+
+class _Reader:
+    """What NVML says of one GPU, its processes asked for once."""
+
+    def __init__(self, gpus: _Gpus) -> None:
+        self._gpus = gpus
+        self._processes: dict[int, int | None] | None = None
 
     def look(self, holder: Holder) -> Holding:
         """Read a holder's use; where the driver is to hold it to a limit, see that it does."""
+        holding = self._look(holder)
+        if holding.problem:
+            self._gpus.forget(holder.gpu_uuid)
+        return holding
+
+    def _look(self, holder: Holder) -> Holding:
         try:
-            gpu = pynvml.nvmlDeviceGetHandleByUUID(holder.gpu_uuid)
+            gpu = self._gpus.find(holder.gpu_uuid)
             if holder.limit is None:
                 used = self._use_of_processes(gpu, holder)
                 return Holding(holder.gpu_uuid, holder.cgroup, "not asked", used=used)
@@ -45,12 +83,11 @@ class _Reader:
 
     def _use_of_processes(self, gpu: Any, holder: Holder) -> int | None:
         """Bytes that the cgroup's processes hold, each by NVML's own figure; None where one has none."""
-        if holder.gpu_uuid not in self._processes:
-            self._processes[holder.gpu_uuid] = _processes_on(gpu)
-        processes = self._processes[holder.gpu_uuid]
+        if self._processes is None:
+            self._processes = _processes_on(gpu)
         total = 0
-        for pid in processes_in(Path(holder.cgroup)) & processes.keys():
-            used = processes[pid]
+        for pid in processes_in(Path(holder.cgroup)) & self._processes.keys():
+            used = self._processes[pid]
             if used is None:
                 return None
             total += used
@@ -101,19 +138,37 @@ def _optional(query: Callable[[Any], list[Any]], gpu: Any) -> Iterator[Any]:
         return
 
 
+def _by_gpu(line: str) -> Iterator[list[Holder]]:
+    holders = sorted((Holder(**asked) for asked in json.loads(line)), key=_gpu)
+    for _, of_gpu in groupby(holders, key=_gpu):
+        yield list(of_gpu)
+
+
+def _gpu(holder: Holder) -> str:
+    return holder.gpu_uuid
+
+
+def _answer(holders: Iterable[Holder], gpus: _Gpus, alone: Lock) -> None:
+    """Look at the holders of one GPU, and tell in a line; that of another is not to come between."""
+    reader = _Reader(gpus)
+    holdings = [asdict(reader.look(holder)) for holder in holders]
+    with alone:
+        print(json.dumps(holdings), flush=True)
+
+
 def main() -> int:
     """Answer until standard input ends; what keeps NVML from working goes to standard error."""
+    alone = Lock()
     try:
         with nvml(begin()):
+            gpus = _Gpus()
             for line in sys.stdin:
-                reader = _Reader()
-                holdings = [reader.look(Holder(**asked)) for asked in json.loads(line)]
-                print(json.dumps([asdict(holding) for holding in holdings]), flush=True)
+                for holders in _by_gpu(line):
+                    # Whoever asks leaves a GPU alone that owes an answer, so these do not become many.
+                    Thread(target=_answer, args=(holders, gpus, alone), daemon=True).start()
     except (NvmlUnavailableError, pynvml.NVMLError) as error:
         print(error, file=sys.stderr)
         return _EXIT_UNAVAILABLE
-    except BrokenPipeError:
-        return 0
     return 0
 
 

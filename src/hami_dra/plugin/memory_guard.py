@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Never
 
@@ -72,22 +72,27 @@ class MemoryGuard:
         await self._process.end()
 
     async def look(self) -> None:
-        """Read once what containers use, mend limits that are amiss, and tell what has changed."""
+        """Read once what containers use, mend limits that are amiss, and tell what has changed.
+
+        Of shares of a GPU that does not answer, what was known stays, but for what is used.
+        """
         self._is_in_doubt = False
         try:
-            shares, running, holdings = await self._find()
+            found = await self._find()
         except MemoryUnknownError as error:
             self._complain(str(error))
-            self.memory = {name: replace(each, used=None) for name, each in self.memory.items()}
+            self.memory = _of_silent(self.memory, self.memory)
             self.holdings = {}
             return
-        self._problem = ""
-        self.holdings = holdings
-        before, self.memory = self.memory, self._believed(assess(shares, running, holdings))
-        self._count_repairs(running, holdings)
-        self._news.look(before, self.memory, running)
+        self._complain(f"NVML does not answer for {', '.join(sorted(found.silent))}" if found.silent else "")
+        self.holdings = found.holdings
+        silent = {each.share.name for each in found.shares if each.share.gpu_uuid in found.silent}
+        seen = assess([each for each in found.shares if each.share.name not in silent], found.running, found.holdings)
+        before, self.memory = self.memory, self._believed(seen, silent) | _of_silent(self.memory, silent)
+        self._count_repairs(found)
+        self._news.look(before, self.memory, found.running)
 
-    async def _find(self) -> tuple[list[NotedShare], tuple[Container, ...], dict[ContainerKey, Holding]]:
+    async def _find(self) -> "_Found":
         """The shares, their containers, and what these hold, with limits as the shares say.
 
         Whoever changes what a container may have, changes the shares first and sets the limit then. So what was set
@@ -96,31 +101,35 @@ class MemoryGuard:
         shares = await asyncio.to_thread(self._read_notes)
         while True:
             running = containers(shares)
-            holdings = await self._ask(running)
+            holdings, silent = await self._ask(running)
+            found = _Found(shares, running, holdings, silent)
             if all(each.limited != "repaired" for each in holdings.values()):
-                return shares, running, holdings
+                return found
             before, shares = shares, await asyncio.to_thread(self._read_notes)
             if shares == before:
-                return shares, running, holdings
+                return found
 
     def _complain(self, problem: str) -> None:
-        if problem != self._problem:
+        if problem not in ("", self._problem):
             _log.warning("memory limits of containers cannot be looked after: %s", problem)
         self._problem = problem
 
-    async def _ask(self, running: tuple[Container, ...]) -> dict[ContainerKey, Holding]:
+    async def _ask(self, running: Sequence[Container]) -> tuple[dict[ContainerKey, Holding], set[str]]:
+        """What the containers hold, and the GPUs that do not tell of all of theirs."""
         if self._is_stale or not running:
             self._is_stale = False
             await self._process.end()
         if not running:
-            return {}
-        answers = await self._process.ask([_holder(each) for each in running])
-        return {
-            (each.container_id, each.gpu_uuid): answer
-            for each, answer in zip(running, answers, strict=True)
-            # One that ended meanwhile can have no limit any more.
-            if answer.limited != "missing" or each.cgroup.is_dir()
-        }
+            return {}, set()
+        answers = {(each.gpu_uuid, each.cgroup): each for each in await self._process.ask(list(map(_holder, running)))}
+        holdings, silent = {}, set()
+        for each in running:
+            answer = answers.get((each.gpu_uuid, str(each.cgroup)))
+            if answer is None:
+                silent.add(each.gpu_uuid)
+            elif answer.limited != "missing" or each.cgroup.is_dir():  # one that ended meanwhile can have no limit
+                holdings[each.container_id, each.gpu_uuid] = answer
+        return holdings, silent
 
     def _read_notes(self) -> list[NotedShare]:
         """The shares with the containers that run on them; notes of others go."""
@@ -135,24 +144,39 @@ class MemoryGuard:
             )
         return shares
 
-    def _believed(self, seen: dict[str, ShareMemory]) -> dict[str, ShareMemory]:
+    def _believed(self, seen: Mapping[str, ShareMemory], silent: Set[str]) -> dict[str, ShareMemory]:
         """Overuse counts when it is seen twice in a row: what NVML says is not of one moment."""
-        before, self._over = self._over, {name for name, each in seen.items() if each.overuse}
+        before, self._over = self._over, {name for name, each in seen.items() if each.overuse} | (self._over & silent)
         self._is_in_doubt = not self._over <= before
         return {name: each if name in before else replace(each, overuse=0) for name, each in seen.items()}
 
-    def _count_repairs(self, running: tuple[Container, ...], holdings: Mapping[ContainerKey, Holding]) -> None:
+    def _count_repairs(self, found: "_Found") -> None:
         """Tell of limits that were lost: not of those that were set before the hook, or a resize, had come to it."""
-        limited: dict[ContainerKey, int] = {}
-        for each in running:
+        limited = {key: memory for key, memory in self._limited.items() if key[1] in found.silent}
+        for each in found.running:
             key = each.container_id, each.gpu_uuid
-            holding = holdings.get(key)
+            holding = found.holdings.get(key)
             if holding and holding.limited in ("kept", "repaired"):
                 limited[key] = each.memory
                 if holding.limited == "repaired" and self._limited.get(key) == each.memory:
                     self.repairs[each.gpu_uuid] = self.repairs.get(each.gpu_uuid, 0) + 1
                     self._news.repaired(each, holding.found)
         self._limited = limited
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The shares, the containers on them, what those hold, and the GPUs that do not tell of all of theirs."""
+
+    shares: Sequence[NotedShare]
+    running: tuple[Container, ...]
+    holdings: Mapping[ContainerKey, Holding]
+    silent: Set[str]
+
+
+def _of_silent(memory: Mapping[str, ShareMemory], names: Collection[str]) -> dict[str, ShareMemory]:
+    """What is still known of shares, by their names, whose GPU does not answer."""
+    return {name: replace(each, used=None) for name, each in memory.items() if name in names}
 
 
 def _holder(container: Container) -> Holder:
