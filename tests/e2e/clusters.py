@@ -15,6 +15,7 @@ from tests.e2e.driver import Driver
 from tests.e2e.objects import bare_pod
 from tests.e2e.workspace import Workspace
 
+EXISTING = bool(os.environ.get("KUBECONFIG"))
 GATE = "DRAConsumableCapacity"
 LIMITING_DRIVER = "615.71.09"  # holds memory limits by itself
 OLDER_DRIVER = SimulatedDriver.version

@@ -15,6 +15,7 @@ from deploy.image.build import build
 from tests.e2e.client import build_client
 from tests.e2e.cluster import Cluster, LocalCluster, wait_for
 from tests.e2e.clusters import (
+    EXISTING,
     GATE,
     LIMITING_DRIVER,
     OLDER_DRIVER,
@@ -31,7 +32,6 @@ from tools.go_programs import CLUSTER_SOURCES, programs
 
 # What the control plane behaves as, None being the version that it is, and the node's driver.
 VERSIONS = {"1.37": (None, LIMITING_DRIVER), "emulating-1.34": ("1.34", OLDER_DRIVER)}
-EXISTING = bool(os.environ.get("KUBECONFIG"))
 
 
 @pytest.fixture(scope="session")
