@@ -11,15 +11,22 @@ from hami_dra.shares import Container, Share, ShareFolders, containers_of
 
 from .events import ClaimEvents
 from .eviction import Evictor
+from .pace import Pace
 from .share_memory import ShareMemory
 from .status import limitedness
 from .status_reports import StatusReports
 
 _log = logging.getLogger(__name__)
 
+_MOST_EVENTS = 3
+_WITHIN_SECONDS = 600.0
+"""Of a share and a reason: a program may take more than its share, and give it back, every few seconds."""
+
 
 class MemoryNews:
     """What is told of a share is told when it changes. Where that is wanted, pods that overuse one are evicted.
+
+    The claim's status always says how it is. Events that would be too many wait, and are told if it is still so then.
 
     The API server is asked by `run` alone, so that whoever keeps limits true never waits for it.
     """
@@ -40,6 +47,8 @@ class MemoryNews:
         self._memory: Mapping[str, ShareMemory] = {}
         self._among: tuple[Container, ...] = ()
         self._untold: dict[str, Share] = {}
+        self._waiting: set[str] = set()
+        self._pace = Pace(_MOST_EVENTS, _WITHIN_SECONDS)
         self._repaired: list[tuple[Share, str]] = []
         self._news = asyncio.Event()
         self._problem = ""
@@ -81,11 +90,21 @@ class MemoryNews:
         for share, message in repaired:
             if claim := await self._claim(share):
                 self._events.tell(_ref(share), claim, "MemoryLimitRepaired", message)
+        self._look_again()
         for name in list(self._untold):
             await self._tell_of(name)
         for each in list(self._memory.values()):
             if each.overuse and self._evictor:
                 await self._evict(self._evictor, each, self._among)
+
+    def _look_again(self) -> None:
+        """Have it told what had to wait, if it is still so."""
+        for name in list(self._waiting):
+            memory = self._memory.get(name)
+            if memory is None or memory.is_held:
+                self._waiting.discard(name)
+            elif self._pace.allows(_matter(memory)):
+                self._untold[name] = memory.share
 
     async def _tell_of(self, name: str) -> None:
         """Tell how it stands with a share now, which may be another thing than when it was to be told."""
@@ -98,10 +117,19 @@ class MemoryNews:
             self._untold.pop(name, None)
             self._reports.prepared(claim, of_claim)
             if memory and not memory.is_held:
-                reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
-                said = limitedness(claim.status.devices, share)
-                is_again = said is not None and said.status == "True"
-                self._events.tell(_ref(share), claim, reason, memory.message, is_again=is_again)
+                self._warn(claim, memory)
+
+    def _warn(self, claim: ResourceClaim, memory: ShareMemory) -> None:
+        share = memory.share
+        if not self._pace.allows(_matter(memory)):
+            self._waiting.add(share.name)
+            return
+        said = limitedness(claim.status.devices, share)
+        is_again = share.name in self._waiting or (said is not None and said.status == "True")
+        reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
+        self._events.tell(_ref(share), claim, reason, memory.message, is_again=is_again)
+        self._pace.told(_matter(memory))
+        self._waiting.discard(share.name)
 
     async def _evict(self, evictor: Evictor, memory: ShareMemory, among: tuple[Container, ...]) -> None:
         if claim := await self._claim(memory.share):
@@ -123,6 +151,10 @@ class MemoryNews:
         if problem != self._problem:
             _log.warning("%s", problem)
         self._problem = problem
+
+
+def _matter(memory: ShareMemory) -> tuple[str, str]:
+    return memory.share.name, memory.reason
 
 
 def _ref(share: Share) -> ClaimRef:
