@@ -54,6 +54,12 @@ def event(
     )
 
 
+def event_name(about: str, *parts: str) -> str:
+    """A name for an Event about what is called so, the same for the same `parts`: the API server takes each once."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return f"{about[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}"
+
+
 @dataclass(frozen=True, slots=True)
 class _News:
     """An Event about a claim that has no name yet."""
@@ -70,9 +76,8 @@ class _News:
     def named(self, times_told: int) -> Event:
         """The Event, as told for so many times before: one of the same name is the same, and the API server has it."""
         parts = (*self.key, str(times_told)) if times_told else self.key
-        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
         about = self.event.involved_object
-        name = f"{about.name[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}.{digest}"
+        name = event_name(about.name, *parts)
         return replace(self.event, metadata=ObjectMeta(name=name, namespace=about.namespace or "default"))
 
 

@@ -125,7 +125,8 @@ class GpuHealth:
             known = {finding.cause for finding in before.get(uuid, ())}
             for finding in findings[uuid]:
                 if finding.cause not in known:
-                    self._tell(uuid, finding)
+                    # Of a GPU that was not read before, an earlier plugin may have told it.
+                    self._tell(uuid, finding, is_news=uuid in before)
             if known and not findings[uuid]:
                 _log.info("GPU %s is well again", uuid)
                 self._events.tell("GpuHealthy", f"GPU {uuid} is well again: new claims may be given it", "Normal")
@@ -136,10 +137,10 @@ class GpuHealth:
             self._noticed.add((uuid, finding.cause))
             self._tell(uuid, finding)
 
-    def _tell(self, uuid: str, finding: Finding) -> None:
+    def _tell(self, uuid: str, finding: Finding, *, is_news: bool = True) -> None:
         message = f"GPU {uuid}: {finding.what}; {finding.advice}"
         _log.warning("%s", message)
-        self._events.tell("GpuNotice" if finding.is_usable else "GpuUnusable", message)
+        self._events.tell("GpuNotice" if finding.is_usable else "GpuUnusable", message, is_news=is_news)
 
     async def reports(self, node: Callable[[], GpuNode]) -> AsyncGenerator[Sequence[DeviceHealth], None]:
         """What the kubelet is told: at once, at each change, and again within its patience."""

@@ -92,6 +92,21 @@ async def test_taint_and_its_time_outlive_the_plugin(node: Node) -> None:
     assert node.api.store.version > version
 
 
+async def test_fault_is_told_on_the_node_once_whatever_process_sees_it_and_again_when_it_comes_back(node: Node) -> None:
+    one, two = (gpu.uuid for gpu in node.machine.gpus)
+    node.machine.fault(one, "remap-failed=1", "remap-pending=1")
+    await until(lambda: (len(told(node, "GpuUnusable")), len(told(node, "GpuNotice"))) == (1, 1), "Events on the node")
+    await node.kill()
+    await node.start()
+    node.machine.fault(two, "lost=1")  # told after what the plugin found at its start
+    await until(lambda: f"GPU {two}" in told(node, "GpuUnusable")[-1], "an Event on the other GPU")
+    assert (len(told(node, "GpuUnusable")), len(told(node, "GpuNotice"))) == (2, 1)
+    node.machine.fault(one, "remap-failed=0")
+    await tainted(node, PENDING, LOST)
+    node.machine.fault(one, "remap-failed=1")
+    await until(lambda: len(told(node, "GpuUnusable")) == 3, "an Event on the fault that is back")
+
+
 async def test_errors_of_programs_change_nothing_and_those_of_hardware_are_told(node: Node) -> None:
     gpu = node.machine.gpus[0].uuid
     await tainted(node, [], [])
