@@ -256,8 +256,7 @@ void backing_settle(struct backing *backing) {
     (void)settle(backing, 0);
 }
 
-/* Before an allocation is refused: whether backings could give up something, or held more than the driver has. */
-static bool reclaim(struct gpu *gpu) {
+bool backings_reclaim(struct gpu *gpu) {
     bool reclaimed = false;
     for (struct backing *backing = backings; backing != NULL; backing = backing->next) {
         uint64_t held = held_of(backing, gpu);
@@ -273,7 +272,6 @@ static bool reclaim(struct gpu *gpu) {
 }
 
 struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struct gpu *gpu) {
-    gpu_set_reclaim(reclaim);
     lock_take(&lock);
     struct backing *backing = find(kind, name);
     if (backing == NULL && (backing = unused_entry()) != NULL) {

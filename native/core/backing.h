@@ -39,6 +39,9 @@ void backing_trim(struct backing *backing);
 void backing_settle(struct backing *backing);
 void backings_settle(void);
 
+/* Before an allocation is refused: whether backings could give up something, or held more than the driver has. */
+bool backings_reclaim(struct gpu *gpu);
+
 /* Bytes of its GPU that it holds, and those that all hold of one that are managed. */
 uint64_t backing_held(const struct backing *backing);
 uint64_t backings_managed(const struct gpu *gpu);

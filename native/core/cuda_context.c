@@ -4,10 +4,9 @@
  * How much a context takes, or a limit that is set, the driver alone knows. So it is made first, and undone if it does
  * not fit.
  */
-#include "core/compute.h"
+#include "core/context_end.h"
 #include "core/devices.h"
 #include "core/driver.h"
-#include "core/memory.h"
 #include "core/overhead.h"
 
 static CUresult keep_created(CUresult result, CUcontext *context, CUdevice device) {
@@ -69,45 +68,37 @@ CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static CUresult destroyed(CUresult result) {
-    if (result == CUDA_SUCCESS)
-        memory_forget_freed();
-    return result;
-}
-
 /* A primary context ends with its last release, unless others in the process still hold it. */
 static CUresult released(CUresult result, CUdevice device) {
-    if (result == CUDA_SUCCESS && !is_active(device))
-        memory_forget_freed();
-    return result;
+    return context_end(result, !is_active(device));
 }
 
 CUresult cuCtxDestroy(CUcontext context) {
-    compute_drop_contexts();
-    return destroyed(DRIVER(cuCtxDestroy)(context));
+    context_end_begin();
+    return context_end(DRIVER(cuCtxDestroy)(context), true);
 }
 
 CUresult cuCtxDestroy_v2(CUcontext context) {
-    compute_drop_contexts();
-    return destroyed(DRIVER(cuCtxDestroy_v2)(context));
+    context_end_begin();
+    return context_end(DRIVER(cuCtxDestroy_v2)(context), true);
 }
 
 CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
-    compute_drop_contexts();
+    context_end_begin();
     return released(DRIVER(cuDevicePrimaryCtxRelease)(device), device);
 }
 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
-    compute_drop_contexts();
+    context_end_begin();
     return released(DRIVER(cuDevicePrimaryCtxRelease_v2)(device), device);
 }
 
 CUresult cuDevicePrimaryCtxReset(CUdevice device) {
-    compute_drop_contexts();
-    return destroyed(DRIVER(cuDevicePrimaryCtxReset)(device));
+    context_end_begin();
+    return context_end(DRIVER(cuDevicePrimaryCtxReset)(device), true);
 }
 
 CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
-    compute_drop_contexts();
-    return destroyed(DRIVER(cuDevicePrimaryCtxReset_v2)(device));
+    context_end_begin();
+    return context_end(DRIVER(cuDevicePrimaryCtxReset_v2)(device), true);
 }

@@ -1,8 +1,7 @@
 /* Green contexts, and the end of a context with the last reference to it. */
-#include "core/compute.h"
+#include "core/context_end.h"
 #include "core/devices.h"
 #include "core/driver.h"
-#include "core/memory.h"
 #include "core/overhead.h"
 
 /* How much it takes the driver alone knows, as of any context. */
@@ -17,19 +16,13 @@ CUresult cuGreenCtxCreate(CUgreenCtx *context, CUdevResourceDesc description, CU
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static CUresult ended(CUresult result) {
-    if (result == CUDA_SUCCESS)
-        memory_forget_freed();
-    return result;
-}
-
 CUresult cuGreenCtxDestroy(CUgreenCtx context) {
-    compute_drop_contexts();
-    return ended(DRIVER(cuGreenCtxDestroy)(context));
+    context_end_begin();
+    return context_end(DRIVER(cuGreenCtxDestroy)(context), true);
 }
 
 /* Whether it was the last reference, the driver's answers about memory tell. */
 CUresult cuCtxDetach(CUcontext context) {
-    compute_drop_contexts();
-    return ended(DRIVER(cuCtxDetach)(context));
+    context_end_begin();
+    return context_end(DRIVER(cuCtxDetach)(context), true);
 }

@@ -5,9 +5,11 @@
  * level, the layer or depth, the height and the width are parts. The tail, which has bytes instead, is a level of its
  * own.
  */
+#include "core/devices.h"
 #include "core/driver.h"
 #include "core/inventory.h"
 #include "core/physical.h"
+#include "core/stream_order.h"
 
 #define LEVEL_SHIFT 59
 #define SLICE_SHIFT 40
@@ -55,22 +57,30 @@ static struct rows rows_of_level(const CUarrayMapInfo *part, const CUDA_ARRAY_SP
     };
 }
 
-static void note_range(const CUarrayMapInfo *part, uint64_t start, uint64_t end) {
+/* Puts what was taken out in front of the others. */
+static void prepend(struct reference *taken, struct reference **to) {
+    struct reference **last = &taken;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = *to;
+    *to = taken;
+}
+
+static void note_range(const CUarrayMapInfo *part, uint64_t start, uint64_t end, struct reference **unmapped) {
     struct space space = space_of_array((uint64_t)part->resource.array);
     struct physical *memory = NULL;
     if (part->memOperationType == CU_MEM_OPERATION_TYPE_MAP)
         memory = physical_of_handle(part->memHandle.memHandle);
+    prepend(physical_take(space, start, end), unmapped);
     if (memory != NULL)
         (void)physical_add(memory, space, start, end); /* without memory it counts as long as its handles */
-    else
-        (void)physical_taken(physical_take(space, start, end), CUDA_SUCCESS);
 }
 
 /* An array that has no tiles is mapped as a whole. */
-static void note(const CUarrayMapInfo *part) {
+static void note(const CUarrayMapInfo *part, struct reference **unmapped) {
     CUDA_ARRAY_SPARSE_PROPERTIES tiles = {0};
     if (!ask(part, &tiles)) {
-        note_range(part, 0, UINT64_MAX);
+        note_range(part, 0, UINT64_MAX, unmapped);
         return;
     }
     bool is_tail = part->subresourceType == CU_ARRAY_SPARSE_SUBRESOURCE_TYPE_MIPTAIL;
@@ -78,22 +88,25 @@ static void note(const CUarrayMapInfo *part) {
     for (uint64_t slice = rows.first_slice; slice < rows.end_slice; slice++)
         for (uint64_t row = rows.first_row; row < rows.end_row; row++) {
             uint64_t place = rows.level << LEVEL_SHIFT | slice << SLICE_SHIFT | row << ROW_SHIFT;
-            note_range(part, place + rows.first, place + rows.end);
+            note_range(part, place + rows.first, place + rows.end, unmapped);
         }
 }
 
 /* The array's own handle stays the same, and so do those of its memory as long as the program calls: what has changed
- * is noted afterwards. What is unmapped counts no longer, even if the stream has yet to come to it. */
-static CUresult mapped(CUresult result, const CUarrayMapInfo *parts, unsigned int count) {
+ * is noted afterwards. */
+static CUresult map(CUarrayMapInfo *parts, unsigned int count, CUstream stream) {
+    struct reference *unmapped = NULL;
+    CUresult result = DRIVER(cuMemMapArrayAsync)(parts, count, stream);
     for (unsigned int i = 0; result == CUDA_SUCCESS && inventory_limits() && i < count; i++)
-        note(&parts[i]);
+        note(&parts[i], &unmapped);
+    stream_order_unmap(stream, unmapped);
     return result;
 }
 
 CUresult cuMemMapArrayAsync(CUarrayMapInfo *parts, unsigned int count, CUstream stream) {
-    return mapped(DRIVER(cuMemMapArrayAsync)(parts, count, stream), parts, count);
+    return map(parts, count, stream);
 }
 
 CUresult cuMemMapArrayAsync_ptsz(CUarrayMapInfo *parts, unsigned int count, CUstream stream) {
-    return mapped(DRIVER(cuMemMapArrayAsync_ptsz)(parts, count, stream), parts, count);
+    return map(parts, count, or_own(stream));
 }

@@ -58,15 +58,15 @@ CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *address, size_t bytes, CUmemo
 }
 
 /* It may be memory of cuMemAlloc too, which counts by itself. */
-static CUresult release(cuMemFreeAsync_fn *driver, CUdeviceptr address, CUstream stream) {
+static CUresult release(CUdeviceptr address, CUstream stream) {
     struct allocation allocation = memory_freeing(address);
-    return memory_freed(allocation, driver(address, stream));
+    return memory_freed_in_order(allocation, stream, DRIVER(cuMemFreeAsync)(address, stream));
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
-    return release(DRIVER(cuMemFreeAsync), address, stream);
+    return release(address, stream);
 }
 
 CUresult cuMemFreeAsync_ptsz(CUdeviceptr address, CUstream stream) {
-    return release(DRIVER(cuMemFreeAsync_ptsz), address, stream);
+    return release(address, or_own(stream));
 }

@@ -1,8 +1,10 @@
 /* Waiting for streams, events and contexts: then the driver gives up what pools keep beyond their thresholds. */
 #include "core/backing.h"
 #include "core/driver.h"
+#include "core/stream_order.h"
 
 static CUresult settled(CUresult result) {
+    (void)stream_order_collect();
     backings_settle();
     return result;
 }

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/own_use.h"
 #include "core/physical.h"
+#include "core/stream_order.h"
 
 /* What pthread_atfork calls. That itself is in libpthread on older C libraries, which we do without. */
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso_handle);
@@ -22,6 +23,7 @@ static void forget(void) {
     inventory_forget();
     allocations_forget(&addresses);
     physical_forget();
+    stream_order_forget();
     backings_forget();
     context_handles_forget();
     graphs_forget();

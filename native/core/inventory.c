@@ -5,6 +5,7 @@
 #include "core/environment.h"
 #include "core/folders.h"
 #include "core/fork.h"
+#include "core/memory.h"
 #include "core/overhead.h"
 
 #include <stdatomic.h>
@@ -48,6 +49,7 @@ static void build(void) {
     if (!atomic_load_explicit(&built, memory_order_relaxed)) {
         forget_in_forked_children();
         gpu_set_count(overhead_begin);
+        gpu_set_reclaim(memory_reclaim);
         inventory = (struct inventory){0};
         if (!folders_read(&inventory))
             environment_read(&inventory);

@@ -1,8 +1,7 @@
 /* What this process has launched on a GPU, stream by stream. */
 #include "core/lanes.h"
 
-#include "core/current.h"
-#include "core/devices.h"
+#include "core/events.h"
 #include "core/numbers.h"
 
 static void empty(struct lane *lane) {
@@ -13,24 +12,6 @@ static void empty(struct lane *lane) {
     lane->counted = 0;
     lane->first = lane->count = 0;
     lane->marking = false;
-}
-
-CUevent event_create(CUcontext context) {
-    CUevent event;
-    if (!context_enter(context))
-        return NULL;
-    if (DRIVER(cuEventCreate)(&event, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
-        event = NULL;
-    context_leave();
-    return event;
-}
-
-/* Events go with their context, if that is no more. */
-void event_destroy(CUcontext context, CUevent event) {
-    if (event == NULL || !context_enter(context))
-        return;
-    DRIVER(cuEventDestroy_v2)(event);
-    context_leave();
 }
 
 static void destroy_events(struct lane *lane) {
@@ -55,25 +36,6 @@ static bool create_events(struct lane *lane, CUcontext context) {
     return true;
 }
 
-/* A green context is a part of its device's primary one, and keeps that. It must be current to no other thread, and one
- * of ours looks at the events. */
-static bool primary_of(CUstream stream, CUcontext *context) {
-    CUdevice device;
-    if (!device_of_stream(stream, &device) || DRIVER(cuDevicePrimaryCtxRetain)(context, device) != CUDA_SUCCESS)
-        return false;
-    DRIVER(cuDevicePrimaryCtxRelease_v2)(device);
-    return true;
-}
-
-/* The context of which a stream's events must be. */
-static bool context_of(CUstream stream, CUcontext *context) {
-    CUgreenCtx green;
-    if (DRIVER(cuStreamGetGreenCtx)(stream, &green) == CUDA_SUCCESS && green != NULL)
-        return primary_of(stream, context);
-    return (!is_default(stream) && DRIVER(cuStreamGetCtx)(stream, context) == CUDA_SUCCESS) ||
-           DRIVER(cuCtxGetCurrent)(context) == CUDA_SUCCESS;
-}
-
 static _Atomic uint64_t *name_of(struct lanes *lanes, const struct lane *lane) {
     return &lanes->names[lane - lanes->of];
 }
@@ -95,7 +57,7 @@ struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
     CUcontext context;
     uint64_t name = lane_name(stream);
     struct lane *lane = place_for(lanes, name);
-    if (lane == NULL || !context_of(stream, &context))
+    if (lane == NULL || !event_context(stream, &context))
         return NULL;
     if (lane->context != context) {
         destroy_events(lane);

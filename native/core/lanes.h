@@ -105,10 +105,6 @@ static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstrea
  * makes no events. */
 struct lane *lanes_get(struct lanes *lanes, CUstream stream);
 
-/* Events of a context that need not be current. NULL: there can be none. */
-CUevent event_create(CUcontext context);
-void event_destroy(CUcontext context, CUevent event);
-
 /* For a launch that is not marked. */
 void lane_add(struct lane *lane, const struct costs *costs, const struct task *task);
 

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/current.h"
+#include "core/events.h"
 #include "core/numbers.h"
 
 #define NS_PER_MS 1000000

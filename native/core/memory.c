@@ -5,6 +5,7 @@
 #include "core/context_handles.h"
 #include "core/driver.h"
 #include "core/overhead.h"
+#include "core/stream_order.h"
 
 struct allocations addresses;
 
@@ -37,6 +38,18 @@ CUresult memory_freed(struct allocation allocation, CUresult result) {
 static bool is_freed(uint64_t address) {
     unsigned int type;
     return DRIVER(cuPointerGetAttribute)(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address) == CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult memory_freed_in_order(struct allocation allocation, CUstream stream, CUresult result) {
+    if (allocation.gpu == NULL || result != CUDA_SUCCESS)
+        return memory_freed(allocation, result);
+    stream_order_free(stream, allocation);
+    return result;
+}
+
+bool memory_reclaim(struct gpu *gpu) {
+    bool collected = stream_order_collect();
+    return backings_reclaim(gpu) || collected;
 }
 
 void memory_forget_freed(void) {

@@ -17,6 +17,12 @@ bool memory_keep(CUresult result, struct allocation allocation);
 struct allocation memory_freeing(CUdeviceptr address);
 CUresult memory_freed(struct allocation allocation, CUresult result);
 
+/* The second one where it is freed in the order of a stream. */
+CUresult memory_freed_in_order(struct allocation allocation, CUstream stream, CUresult result);
+
+/* Before an allocation is refused: whether something of the GPU could be given back. */
+bool memory_reclaim(struct gpu *gpu);
+
 /* Gives back what the driver no longer knows: it went with its context. */
 void memory_forget_freed(void);
 

@@ -93,7 +93,9 @@ def tail(array, offset, size, memory=None):
     return info
 
 def map_parts(*parts):
-    return error_of("cuMemMapArrayAsync", list(parts), len(parts), stream)
+    result = error_of("cuMemMapArrayAsync", list(parts), len(parts), stream)
+    call("cuStreamSynchronize", stream)  # only then what was mapped before is let go of
+    return result
 """
 
 
@@ -143,6 +145,19 @@ show([*seen, taken()])
 """
     success = "CUDA_SUCCESS"
     assert _sparse(tmp_path, program) == [3, 1, success, 1, success, 2, success, 6, success, 14, 12, 0]
+
+
+def test_what_is_unmapped_is_kept_until_something_waits(tmp_path: Path) -> None:
+    program = """
+array, memory = call("cuArray3DCreate", shape(256, 256)), pool(3)
+map_parts(part(array, memory=memory))
+call("cuMemRelease", memory)
+call("cuMemMapArrayAsync", [part(array)], 1, stream)
+seen = [taken()]
+call("cuCtxSynchronize")
+show([*seen, taken()])
+"""
+    assert _sparse(tmp_path, program) == [3, 0]
 
 
 def test_an_array_whose_mapping_is_deferred_is_mapped_as_a_whole(tmp_path: Path) -> None:

@@ -204,3 +204,15 @@ show([first[0].value, int(first[2]) == int(graph), int(first[1]) != int(second[1
 """,
     )
     assert seen == [1, True, True, [1, True], OK]
+
+
+def test_what_is_captured_frees_only_memory_of_graphs(machine: Machine) -> None:
+    program = """
+plain = call("cuMemAlloc", 1)
+begin(RELAXED)
+seen = [error_of("cuMemFreeAsync", plain, stream)]
+memory = call("cuMemAllocAsync", 1, stream)
+seen += [error_of("cuMemFreeAsync", memory, stream), end(), error_of("cuMemFree", plain)]
+show(seen)
+"""
+    assert run(machine, CAPTURES + program) == ["CUDA_ERROR_INVALID_VALUE", OK, OK, OK]

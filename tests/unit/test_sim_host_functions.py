@@ -207,3 +207,31 @@ show([called.count("function"), called.count("own")])
 """,
     )
     assert seen == [20, 1]
+
+
+def test_memory_that_is_no_pools_is_given_back_once_the_stream_has_come_to_its_end(machine: Machine) -> None:
+    """Then with the next wait for a stream, an event or a context, and no sooner; its addresses are nobody's."""
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + """
+MIB = 1 << 20
+stream, other, release = call("cuStreamCreate", 1), call("cuStreamCreate", 1), threading.Event()
+before = free()
+taken = lambda: (before - free()) // MIB
+memory, late = call("cuMemAlloc", MIB), call("cuMemAlloc", 2 * MIB)
+call("cuMemFreeAsync", memory, other)
+host(release.wait, stream)
+call("cuMemFreeAsync", late, stream)
+seen = [taken(), error_of("cuMemFreeAsync", late, stream)]
+call("cuStreamSynchronize", other)
+seen.append(taken())
+release.set()
+while not ready(stream):
+    pass
+seen.append(taken())
+call("cuCtxSynchronize")
+show([*seen, taken()])
+""",
+    )
+    assert seen == [3, "CUDA_ERROR_INVALID_VALUE", 2, 2, 0]

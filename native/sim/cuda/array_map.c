@@ -1,4 +1,5 @@
-/* Maps physical allocations into sparse arrays, and those whose mapping was deferred: at once, whatever the stream. */
+/* Maps physical allocations into sparse arrays, and those whose mapping was deferred: at once, whatever the stream.
+ * What was mapped before is let go of in the order of the stream. */
 #include "sim/cuda/array.h"
 #include "sim/cuda/context.h"
 #include "sim/cuda/physical.h"
@@ -35,24 +36,25 @@ static CUresult check(const CUarrayMapInfo *part, CUdevice device) {
     return needed <= size && part->offset <= size - needed ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-static void apply(const CUarrayMapInfo *part, CUdevice device) {
+static void apply(const CUarrayMapInfo *part, struct timeline *timeline) {
     unsigned index;
-    bool maps = part->memOperationType == CU_MEM_OPERATION_TYPE_MAP && find_pool(part, device, &index);
-    tiles_map(tiles_of(part), part, maps ? (int64_t)index : -1);
+    bool maps =
+        part->memOperationType == CU_MEM_OPERATION_TYPE_MAP && find_pool(part, timeline->context->device, &index);
+    tiles_map(tiles_of(part), part, maps ? (int64_t)index : -1, timeline);
 }
 
 CUresult cuMemMapArrayAsync(CUarrayMapInfo *parts, unsigned int count, CUstream stream) {
-    CUcontext context;
-    CUresult result = stream_context(stream, &context);
+    struct timeline *timeline;
+    CUresult result = stream_timeline(stream, &timeline);
     if (result != CUDA_SUCCESS)
         return result;
     if (parts == NULL || count == 0)
         return CUDA_ERROR_INVALID_VALUE;
     physical_lock();
     for (unsigned i = 0; result == CUDA_SUCCESS && i < count; i++)
-        result = check(&parts[i], context->device);
+        result = check(&parts[i], timeline->context->device);
     for (unsigned i = 0; result == CUDA_SUCCESS && i < count; i++)
-        apply(&parts[i], context->device);
+        apply(&parts[i], timeline);
     physical_unlock();
     return result;
 }

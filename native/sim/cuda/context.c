@@ -5,6 +5,7 @@
 #include "sim/cuda/array.h"
 #include "sim/cuda/capture.h"
 #include "sim/cuda/deferred.h"
+#include "sim/cuda/late.h"
 #include "sim/cuda/limits.h"
 #include "sim/cuda/memory.h"
 #include "sim/cuda/pool.h"
@@ -133,6 +134,7 @@ void context_synchronize(CUcontext context) {
 
 void context_demolish(CUcontext context) {
     atomic_store(&context->alive, false);
+    late_synchronize();
     memory_free_all_of(context_index(context));
     arrays_destroy_all_of(context);
     atomic_fetch_sub(&process_use(context->device)->contexts, 1);
@@ -362,6 +364,7 @@ CUresult cuCtxSynchronize_v2(CUcontext context) {
         return result;
     context_synchronize(context);
     pools_synchronize();
+    late_synchronize();
     return CUDA_SUCCESS;
 }
 

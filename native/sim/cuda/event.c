@@ -2,6 +2,7 @@
 #include "sim/cuda/event.h"
 
 #include "sim/cuda/context.h"
+#include "sim/cuda/late.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
@@ -75,6 +76,7 @@ CUresult cuEventSynchronize(CUevent event) {
     if (result == CUDA_ERROR_NOT_READY)
         record_wait(event->record, (event->flags & CU_EVENT_BLOCKING_SYNC) == 0);
     pools_synchronize();
+    late_synchronize();
     return CUDA_SUCCESS;
 }
 

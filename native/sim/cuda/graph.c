@@ -37,7 +37,16 @@ CUresult graph_add_alloc(CUgraph graph, CUdevice device, size_t size, CUdevicept
     return add_alloc(graph, device, size, pointer, NULL);
 }
 
+/* Addresses of graphs have memory only while something of it lives. */
+static bool is_of_graph(CUdeviceptr pointer) {
+    const struct block *block = arena_find(pointer);
+    enum block_kind kind = block != NULL ? (enum block_kind)atomic_load(&block->kind) : BLOCK_HOST;
+    return kind == BLOCK_FREE || kind == BLOCK_GRAPH;
+}
+
 CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer) {
+    if (!is_of_graph(pointer))
+        return CUDA_ERROR_INVALID_VALUE;
     return graph_add(graph, (struct CUgraphNode_st){.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .pointer = pointer}, NULL);
 }
 

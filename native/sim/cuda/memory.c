@@ -7,6 +7,7 @@
 #include "sim/cuda/arena.h"
 #include "sim/cuda/capture.h"
 #include "sim/cuda/context.h"
+#include "sim/cuda/late.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/shared_memory.h"
@@ -209,6 +210,22 @@ CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned int flags
 
 CUresult memory_free(CUdeviceptr pointer) {
     return deallocate(pointer, BLOCK_DEVICE, BLOCK_MANAGED, BLOCK_GRAPH);
+}
+
+static void give_late(void *block) {
+    release(block, BLOCK_DEVICE);
+}
+
+/* Managed memory takes none of the device's, so nobody can tell when it ends. */
+CUresult memory_free_late(CUdeviceptr pointer, struct timeline *timeline) {
+    struct block *block = arena_find(pointer);
+    bool is_late = block != NULL && arena_address(block) == pointer && block->pool == NULL;
+    if (!is_late || !arena_retire(block, BLOCK_DEVICE))
+        return memory_free(pointer);
+    CUresult result = late_give(timeline, give_late, block);
+    if (result != CUDA_SUCCESS)
+        atomic_store(&block->kind, BLOCK_DEVICE);
+    return result;
 }
 
 CUresult cuMemFree_v2(CUdeviceptr pointer) {

@@ -3,12 +3,17 @@
 #define HAMI_SIM_MEMORY_H
 
 #include "sim/cuda/shared_memory.h"
+#include "sim/cuda/timeline.h"
 
 /* Allocates memory of a pool. It belongs to no context: the given one is what it shows. */
 CUresult memory_allocate_from(CUmemoryPool pool, CUdeviceptr *pointer, size_t size, CUcontext context);
 
 /* Frees what starts at `pointer`, without waiting for what may use it. */
 CUresult memory_free(CUdeviceptr pointer);
+
+/* The same in the order of a timeline. Memory of pools is theirs at once: they do their work in the order of the calls.
+ */
+CUresult memory_free_late(CUdeviceptr pointer, struct timeline *timeline);
 
 /* Frees everything that was allocated in the context with this index, but for memory of pools. */
 void memory_free_all_of(unsigned context);

@@ -1,6 +1,7 @@
 /* What a program does with streams. */
 #include "sim/cuda/context.h"
 #include "sim/cuda/deferred.h"
+#include "sim/cuda/late.h"
 #include "sim/cuda/pool.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/stream.h"
@@ -145,6 +146,7 @@ CUresult cuStreamSynchronize(CUstream stream) {
         return result;
     timeline_synchronize(timeline);
     pools_synchronize();
+    late_synchronize();
     return CUDA_SUCCESS;
 }
 

@@ -1,4 +1,4 @@
-/* Allocates and frees in stream order, from pools. Streams do their work at once, so that is the order of the calls. */
+/* Allocates and frees in stream order. Of pools that is the order of the calls; what is of none is given back late. */
 #include "sim/cuda/context.h"
 #include "sim/cuda/graph.h"
 #include "sim/cuda/memory.h"
@@ -45,11 +45,11 @@ CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *pointer, size_t size, CUmemor
 }
 
 static CUresult deallocate(CUdeviceptr pointer, CUstream stream) {
-    CUcontext context;
+    struct timeline *timeline;
     if (stream_graph(stream) != NULL)
         return graph_add_free(stream_graph(stream), pointer);
-    CUresult result = stream_context(stream, &context);
-    return result != CUDA_SUCCESS ? result : memory_free(pointer);
+    CUresult result = stream_timeline(stream, &timeline);
+    return result != CUDA_SUCCESS ? result : memory_free_late(pointer, timeline);
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {

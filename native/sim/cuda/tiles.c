@@ -3,6 +3,7 @@
 #include "sim/cuda/tiles.h"
 
 #include "sim/cuda/array_size.h"
+#include "sim/cuda/late.h"
 #include "sim/cuda/physical.h"
 
 #include <stdlib.h>
@@ -99,11 +100,23 @@ struct tiles *tiles_new(const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned levels, u
     return NULL;
 }
 
-static void set(unsigned *tile, int64_t physical) {
-    if (*tile != 0) {
-        physical_at(*tile - 1)->mappings--;
-        physical_collect(*tile - 1);
-    }
+/* A tile names memory by one more than its index; 0 is none. */
+static void let_go(unsigned tile) {
+    if (tile == 0)
+        return;
+    physical_at(tile - 1)->mappings--;
+    physical_collect(tile - 1);
+}
+
+static void let_go_late(void *tile) {
+    physical_lock();
+    let_go((unsigned)(uintptr_t)tile);
+    physical_unlock();
+}
+
+static void set(unsigned *tile, int64_t physical, struct timeline *timeline) {
+    if (*tile != 0 && late_give(timeline, let_go_late, (void *)(uintptr_t)*tile) != CUDA_SUCCESS)
+        let_go(*tile);
     if (physical >= 0)
         physical_at((unsigned)physical)->mappings++;
     *tile = (unsigned)(physical + 1);
@@ -114,7 +127,7 @@ void tiles_free(struct tiles *tiles) {
         return;
     physical_lock();
     for (size_t i = 0; i < tiles->count; i++)
-        set(&tiles->physical[i], -1);
+        let_go(tiles->physical[i]);
     physical_unlock();
     free(tiles->physical);
     free(tiles);
@@ -188,10 +201,11 @@ uint64_t tiles_size(const struct tiles *tiles, const CUarrayMapInfo *part) {
     return volume(extent) * tiles->tile;
 }
 
-void tiles_map(struct tiles *tiles, const CUarrayMapInfo *part, int64_t physical) {
+void tiles_map(struct tiles *tiles, const CUarrayMapInfo *part, int64_t physical, struct timeline *timeline) {
     struct region region = region_of(tiles, part);
     for (size_t z = region.first.depth; z < region.end.depth; z++)
         for (size_t y = region.first.height; y < region.end.height; y++)
             for (size_t x = region.first.width; x < region.end.width; x++)
-                set(&tiles->physical[region.start + (z * region.level.height + y) * region.level.width + x], physical);
+                set(&tiles->physical[region.start + (z * region.level.height + y) * region.level.width + x], physical,
+                    timeline);
 }

@@ -2,7 +2,7 @@
 #ifndef HAMI_SIM_TILES_H
 #define HAMI_SIM_TILES_H
 
-#include "abi/cuda.h"
+#include "sim/cuda/timeline.h"
 
 #include <stdbool.h>
 
@@ -31,7 +31,8 @@ bool tiles_have(const struct tiles *tiles, const CUarrayMapInfo *part);
 /* Bytes of memory that the part takes. */
 uint64_t tiles_size(const struct tiles *tiles, const CUarrayMapInfo *part);
 
-/* Gives the part the memory, or none for a negative index. With the lock of physical.h held. */
-void tiles_map(struct tiles *tiles, const CUarrayMapInfo *part, int64_t physical);
+/* Gives the part the memory, or none for a negative index. What it had before is let go of in the order of the
+ * timeline. With the lock of physical.h held. */
+void tiles_map(struct tiles *tiles, const CUarrayMapInfo *part, int64_t physical, struct timeline *timeline);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * A CUDA program that ends while the GPU works for it, and takes its time to: its own exit handler runs after the
- * driver's, as those of libraries do that were loaded before the driver was initialized, and calls it, as some do.
+ * driver's, as those of libraries do that were loaded before the driver was initialized, and calls it, as some do. It
+ * has freed memory behind that work, and looks at what NVML says, which lives longer.
  *
  * Usage: exits KERNEL_NS LAUNCHES
  */
 #include "abi/cuda.h"
+#include "abi/nvml.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -18,6 +20,8 @@
     X(cuDevicePrimaryCtxRetain, (CUcontext *, CUdevice))                                                               \
     X(cuDevicePrimaryCtxRelease_v2, (CUdevice))                                                                        \
     X(cuCtxSetCurrent, (CUcontext))                                                                                    \
+    X(cuMemAlloc_v2, (CUdeviceptr *, size_t))                                                                          \
+    X(cuMemFreeAsync, (CUdeviceptr, CUstream))                                                                         \
     X(cuModuleLoadData, (CUmodule *, const void *))                                                                    \
     X(cuModuleGetFunction, (CUfunction *, CUmodule, const char *))                                                     \
     X(cuLaunchKernel,                                                                                                  \
@@ -25,6 +29,18 @@
 
 #define DECLARE(name, parameters) static CUresult(*name) parameters;
 FUNCTIONS(DECLARE)
+
+static nvmlReturn_t (*nvmlDeviceGetMemoryInfo)(nvmlDevice_t, nvmlMemory_t *);
+static nvmlDevice_t device;
+
+static void find_device(void) {
+    void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW);
+    nvmlReturn_t (*nvmlInit_v2)(void) = dlsym(library, "nvmlInit_v2");
+    nvmlReturn_t (*get)(unsigned int, nvmlDevice_t *) = dlsym(library, "nvmlDeviceGetHandleByIndex_v2");
+    nvmlDeviceGetMemoryInfo = dlsym(library, "nvmlDeviceGetMemoryInfo");
+    if (nvmlInit_v2() != NVML_SUCCESS || get(0, &device) != NVML_SUCCESS)
+        _Exit(1);
+}
 
 static const char ptx[] = ".version 8.0\n.target sm_80\n.address_size 64\n"
                           ".visible .entry busy(.param .u64 ns) { .pragma \"hami-sim argument=0\"; ret; }\n";
@@ -42,7 +58,10 @@ static void must(CUresult result, const char *what) {
 }
 
 static void linger(void) {
+    nvmlMemory_t memory;
     nanosleep(&(struct timespec){.tv_nsec = LINGER_NS}, NULL);
+    if (nvmlDeviceGetMemoryInfo(device, &memory) != NVML_SUCCESS)
+        _Exit(1);
     if (cuDevicePrimaryCtxRelease_v2(0) != CUDA_ERROR_DEINITIALIZED)
         _Exit(1);
 }
@@ -56,6 +75,8 @@ int main(int argc, char **argv) {
     FUNCTIONS(FIND)
     uint64_t kernel_ns = strtoull(argv[1], NULL, 10);
     void *parameters[] = {&kernel_ns};
+    CUdeviceptr memory;
+    find_device();
     must(cuInit(0), "cuInit");
     must(cuDevicePrimaryCtxRetain(&context, 0), "cuDevicePrimaryCtxRetain");
     must(cuCtxSetCurrent(context), "cuCtxSetCurrent");
@@ -63,5 +84,7 @@ int main(int argc, char **argv) {
     must(cuModuleGetFunction(&function, module, "busy"), "cuModuleGetFunction");
     for (int i = 0; i < atoi(argv[2]); i++)
         must(cuLaunchKernel(function, 1, 1, 1, 32, 1, 1, 0, NULL, parameters, NULL), "a launch");
+    must(cuMemAlloc_v2(&memory, 1), "cuMemAlloc");
+    must(cuMemFreeAsync(memory, NULL), "cuMemFreeAsync");
     return 0;
 }
