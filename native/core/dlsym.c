@@ -23,8 +23,6 @@ dlvsym_fn *real_dlvsym(void) {
     return (dlvsym_fn *)cached_symbol(&cache, "dlvsym");
 }
 
-typedef int dladdr_fn(const void *address, Dl_info *object);
-
 /* For our own export, seen by RTLD_DEFAULT although the driver has no such function: what would be seen without us. */
 static void *behind_us(const char *name) {
     void *found = real_dlsym()(RTLD_NEXT, name);

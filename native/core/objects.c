@@ -26,20 +26,20 @@ struct symbols {
 };
 
 /* The loader has turned these entries into addresses, except in the kernel's vdso. */
-static const void *pointer(const struct link_map *object, const ElfW(Dyn) * entry) {
+static const void *pointer(ElfW(Addr) base, const ElfW(Dyn) * entry) {
     uintptr_t value = entry->d_un.d_ptr;
-    return (const void *)(value < object->l_addr ? object->l_addr + value : value);
+    return (const void *)(value < base ? base + value : value);
 }
 
-static bool read_symbols(const struct link_map *object, struct symbols *symbols) {
+static bool read_symbols(ElfW(Addr) base, const ElfW(Dyn) * dynamic, struct symbols *symbols) {
     *symbols = (struct symbols){0};
-    for (const ElfW(Dyn) *entry = object->l_ld; entry->d_tag != DT_NULL; entry++) {
+    for (const ElfW(Dyn) *entry = dynamic; entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_SYMTAB)
-            symbols->table = pointer(object, entry);
+            symbols->table = pointer(base, entry);
         else if (entry->d_tag == DT_STRTAB)
-            symbols->strings = pointer(object, entry);
+            symbols->strings = pointer(base, entry);
         else if (entry->d_tag == DT_GNU_HASH)
-            symbols->gnu_hash = pointer(object, entry);
+            symbols->gnu_hash = pointer(base, entry);
     }
     return symbols->table != NULL && symbols->strings != NULL && symbols->gnu_hash != NULL;
 }
@@ -80,7 +80,14 @@ static const ElfW(Sym) * look_up(const struct symbols *symbols, const char *name
     }
 }
 
-/* What the loader shows debuggers. It is in the loader itself, which need not be named as a library that we need. */
+static void *find(ElfW(Addr) base, const ElfW(Dyn) * dynamic, const char *name) {
+    struct symbols symbols;
+    const ElfW(Sym) *symbol = read_symbols(base, dynamic, &symbols) ? look_up(&symbols, name) : NULL;
+    return symbol != NULL ? (void *)(base + symbol->st_value) : NULL;
+}
+
+/* What the loader shows debuggers, of the namespace that the program is in. It is in the loader itself, which need not
+ * be named as a library that we need. */
 extern struct r_debug _r_debug __attribute__((weak));
 
 /* Our own dynamic section. */
@@ -93,19 +100,6 @@ static const struct link_map *own_object(void) {
     return object;
 }
 
-/* The list is in the order in which the objects were loaded. Those that the program was started with never leave it,
- * and the C library, which has what we look for, is one of them. */
-void *next_symbol(const char *name) {
-    const struct link_map *object = own_object();
-    while (object != NULL && (object = object->l_next) != NULL) {
-        struct symbols symbols;
-        const ElfW(Sym) *symbol = read_symbols(object, &symbols) ? look_up(&symbols, name) : NULL;
-        if (symbol != NULL)
-            return (void *)(object->l_addr + symbol->st_value);
-    }
-    return NULL;
-}
-
 static bool contains(const struct dl_phdr_info *object, const void *address) {
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
@@ -114,6 +108,42 @@ static bool contains(const struct dl_phdr_info *object, const void *address) {
             return true;
     }
     return false;
+}
+
+struct search {
+    const char *name;
+    bool behind_us;
+    void *found;
+};
+
+static int look_behind_us(struct dl_phdr_info *object, size_t size, void *data) {
+    (void)size;
+    struct search *search = data;
+    for (int i = 0; search->behind_us && i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            search->found =
+                find(object->dlpi_addr, (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr), search->name);
+    search->behind_us |= contains(object, (const void *)look_behind_us);
+    return search->found != NULL;
+}
+
+/* Of the namespace of whoever asks, which debuggers are shown by newer loaders only. No such interposers are there. */
+static void *next_symbol_in_namespace(const char *name) {
+    struct search search = {.name = name};
+    dl_iterate_phdr(look_behind_us, &search);
+    return search.found;
+}
+
+/* The list is in the order in which the objects were loaded. Those that the program was started with never leave it,
+ * and the C library, which has what we look for, is one of them. */
+void *next_symbol(const char *name) {
+    const struct link_map *object = own_object();
+    void *found = NULL;
+    if (object == NULL)
+        return next_symbol_in_namespace(name);
+    while (found == NULL && (object = object->l_next) != NULL)
+        found = find(object->l_addr, object->l_ld, name);
+    return found;
 }
 
 static void *nothing(void) {

@@ -2,6 +2,8 @@
 #ifndef HAMI_CORE_REAL_DL_H
 #define HAMI_CORE_REAL_DL_H
 
+#include <dlfcn.h>
+
 #define EXPORTED __attribute__((visibility("default")))
 
 #if __has_attribute(musttail)
@@ -12,6 +14,7 @@
 
 typedef void *dlsym_fn(void *handle, const char *name);
 typedef void *dlvsym_fn(void *handle, const char *name, const char *version);
+typedef int dladdr_fn(const void *address, Dl_info *object);
 
 dlsym_fn *real_dlsym(void);
 dlvsym_fn *real_dlvsym(void);

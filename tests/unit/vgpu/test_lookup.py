@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.native import lib
-from tests.unit.vgpu.container import GIB, NOT_FOUND, Container, preload
+from tests.unit.vgpu.container import GIB, NOT_FOUND, OUT_OF_MEMORY, SUCCESS, Container, preload
 
 OURS = "libvgpu.so"
 
@@ -57,11 +57,22 @@ def _loading(container: Container, how: str, path: Path, **environment: str) -> 
     return dict(line.split() for line in done.stdout.splitlines())
 
 
-@pytest.mark.not_sanitized(reason="the sanitizer refuses RTLD_DEEPBIND")
-def test_a_library_loaded_with_rtld_deepbind_gets_ours(container: Container) -> None:
+HELD = {"linked": OURS, "looked-up": OURS, "1025": str(OUT_OF_MEMORY), "1024": str(SUCCESS)}
+
+
+@pytest.mark.not_sanitized(reason="the sanitizer refuses RTLD_DEEPBIND and cannot be loaded into a second namespace")
+@pytest.mark.parametrize("how", ["deepbind", "inside"])
+def test_a_library_that_would_find_the_driver_first_gets_ours(container: Container, how: str) -> None:
+    """With RTLD_DEEPBIND, or in a namespace of its own, where nothing is preloaded: it has 1 GiB."""
+    container.grant(0, GIB)
     plugin = container.programs / "libplugin.so"
-    assert _loading(container, "deepbind", plugin) == {"linked": OURS, "looked-up": OURS}
-    assert OURS not in _loading(container, "deepbind", plugin, LD_PRELOAD="").values()
+    assert _loading(container, how, plugin) == HELD
+    assert _loading(container, how, plugin, LD_PRELOAD="") == {
+        "linked": "libcuda.so.1",
+        "looked-up": "libcuda.so.1",
+        "1025": str(SUCCESS),
+        "1024": str(SUCCESS),
+    }
 
 
 @pytest.mark.not_sanitized(reason="the sanitizer cannot be loaded into a second namespace")
