@@ -3,24 +3,15 @@
 from pathlib import Path
 
 from hami_dra.sim import SimulatedDriver, create_machine, simulated_gpus
+from tests.native.sim.chunks import CHUNKS
 from tests.native.sim.client import run
 
 GIB = 2**30
 
-# Sizes are in chunks of 2 MiB, the granularity of all that is bound.
-PROGRAM = """
-start()
-CHUNK = 2 << 20
+PROGRAM = (
+    CHUNKS
+    + """
 TYPE = driver.CUlogicalEndpointType
-
-def taken():
-    return (16 * GIB - free()) // CHUNK
-
-def create(chunks, device=0):
-    prop = driver.CUmemAllocationProp()
-    prop.type = driver.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    prop.location.type, prop.location.id = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device
-    return call("cuMemCreate", chunks * CHUNK, prop, 0)
 
 def bind(number, device, at, memory, chunks):
     return error_of("cuLogicalEndpointBindMem", number, device, at * CHUNK, memory, 0, chunks * CHUNK, 0)
@@ -46,6 +37,7 @@ for number in first, first + 1:
     call("cuLogicalEndpointDestroy", number)
 show([*seen, taken(), error_of("cuLogicalEndpointIdRelease", first, 2)])
 """
+)
 
 
 def test_an_endpoint_keeps_what_is_bound_until_it_is_unbound_or_destroyed(tmp_path: Path) -> None:

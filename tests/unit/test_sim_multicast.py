@@ -6,24 +6,14 @@ from typing import Any
 import pytest
 
 from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus
+from tests.native.sim.chunks import CHUNKS
 from tests.native.sim.client import run
 
 GIB = 2**30
 
-# Sizes are in chunks of 2 MiB, the granularity of all that is bound.
-PROGRAM = """
-start()
-CHUNK = 2 << 20
-
-def taken():
-    return (16 * GIB - free()) // CHUNK
-
-def create(chunks, device=0):
-    prop = driver.CUmemAllocationProp()
-    prop.type = driver.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
-    prop.location.type, prop.location.id = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device
-    return call("cuMemCreate", chunks * CHUNK, prop, 0)
-
+PROGRAM = (
+    CHUNKS
+    + """
 def multicast(chunks, team=1):
     prop = driver.CUmulticastObjectProp()
     prop.numDevices, prop.size = team, chunks * CHUNK
@@ -40,6 +30,7 @@ def bound(handle, chunks, at=0):
 def unbind(handle, at, chunks, device=0):
     return error_of("cuMulticastUnbind", handle, device, at * CHUNK, chunks * CHUNK)
 """
+)
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
 """Programs that take memory with cuMemCreate, and note what their share has in use; sizes are in chunks of 2 MiB."""
 
-from typing import Any
+from tests.unit.vgpu.noting import NOTING, noted, noted_in_share
 
-from tests.unit.vgpu.container import CUDA, GIB, Container
+__all__ = ["CHUNKS", "noted", "noted_in_share"]
 
 # What each program starts with. see() notes what the share has in use.
 CHUNKS = (
-    CUDA
+    NOTING
     + """
-import json, random
+import random
 
-CHUNK = 2 << 20
-
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / CHUNK
+CHUNK = UNIT = 2 << 20
 
 def prop(location=cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device=0, usage=0):
     properties = cuda.CUmemAllocationProp()
@@ -28,22 +21,5 @@ def prop(location=cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, device=0, 
 
 def create(chunks, *location, **properties):
     return call("cuMemCreate", chunks * CHUNK, prop(*location, **properties), 0)
-
-call("cuInit", 0)
-primary = call("cuDevicePrimaryCtxRetain", 0)
-call("cuCtxSetCurrent", primary)
-seen = []
-see = lambda: seen.append(used())
 """
 )
-
-
-def noted(container: Container, program: str) -> Any:
-    """What a program has noted."""
-    return container.python(program + "\nprint(json.dumps(seen))\n")
-
-
-def noted_in_share(container: Container, program: str) -> Any:
-    """The same of one that is held to 1 GiB of the first GPU."""
-    container.grant(0, GIB)
-    return noted(container, program)

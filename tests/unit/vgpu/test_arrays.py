@@ -4,20 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
+from tests.unit.vgpu.container import GIB, MIB, Container
+from tests.unit.vgpu.noting import NOTING, noted_in_share
 
 # What each program starts with. Rows of the simulated driver's arrays lie a multiple of 64 bytes apart.
 PROGRAM = (
-    CUDA
+    NOTING
     + """
-import ctypes, json
+import ctypes
 
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return total - free
+UNIT = 1
 
 def shape(width, height=0, depth=None, channels=1, flags=0):
     descriptor = cuda.CUDA_ARRAY_DESCRIPTOR() if depth is None else cuda.CUDA_ARRAY3D_DESCRIPTOR()
@@ -28,19 +24,12 @@ def shape(width, height=0, depth=None, channels=1, flags=0):
     return descriptor
 
 LAYERED, SPARSE, DEFERRED = 0x01, 0x40, 0x80
-call("cuInit", 0)
-primary = call("cuDevicePrimaryCtxRetain", 0)
-call("cuCtxSetCurrent", primary)
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 def _seen(container: Container, program: str, limit: int = GIB) -> Any:
-    container.grant(0, limit)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program, limit)
 
 
 def test_an_array_counts_with_the_padding_of_its_layout(container: Container) -> None:

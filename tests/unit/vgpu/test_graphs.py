@@ -4,22 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from tests.unit.vgpu.container import GIB, Container
+from tests.unit.vgpu.noting import NOTING, noted_in_share
 
 # What each program starts with. Sizes are in MiB; see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    NOTING
     + """
-import ctypes, json
+import ctypes
 
-MIB = 1 << 20
-
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / MIB
+MIB = UNIT = 1 << 20
 
 def allocate(graph, size, device=0):
     params = cuda.CUDA_MEM_ALLOC_NODE_PARAMS()
@@ -42,20 +36,14 @@ def passing(*sizes, device=0):
 def executable(graph):
     return call("cuGraphInstantiate", graph, 0)
 
-call("cuInit", 0)
-call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
 library = ctypes.CDLL("libcuda.so.1")
 stream = call("cuStreamCreate", 0)
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 def _seen(container: Container, program: str) -> Any:
-    container.grant(0, GIB)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program)
 
 
 def test_a_launch_counts_until_the_device_is_trimmed(container: Container) -> None:

@@ -4,24 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, MIB, Container
+from tests.unit.vgpu.container import GIB, MIB, Container
+from tests.unit.vgpu.noting import NOTING, noted_in_share
 
 # What each program starts with. Sizes are in MiB; see() notes what the share has in use.
 PROGRAM = (
-    CUDA
+    NOTING
     + """
-import json
-
-MIB = 1 << 20
+MIB = UNIT = 1 << 20
 ATTRIBUTE = cuda.CUmemPool_attribute
 THRESHOLD = ATTRIBUTE.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
-
-def failed(name, *arguments):
-    return getattr(cuda, name)(*arguments)[0] != 0
-
-def used():
-    _, free, total = cuda.cuMemGetInfo()
-    return (total - free) / MIB
 
 def members(enum, prefix, *names):
     return [getattr(enum, prefix + name) for name in names]
@@ -53,20 +45,13 @@ def give(pointer):
 def synchronize():
     call("cuStreamSynchronize", stream)
 
-call("cuInit", 0)
-context = call("cuDevicePrimaryCtxRetain", 0)
-call("cuCtxSetCurrent", context)
 stream = call("cuStreamCreate", 0)
-seen = []
-see = lambda: seen.append(used())
 """
 )
-SHOW = "\nprint(json.dumps(seen))\n"
 
 
 def _seen(container: Container, program: str, limit: int = GIB) -> Any:
-    container.grant(0, limit)
-    return container.python(PROGRAM + program + SHOW)
+    return noted_in_share(container, PROGRAM + program, limit)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +228,7 @@ take(make(0, MANAGED, NONE), 256)
 see()
 call("cuCtxSetCurrent", None)
 pool = make(0, MANAGED, NONE)
-call("cuCtxSetCurrent", context)
+call("cuCtxSetCurrent", primary)
 take(pool, 128)
 see()
 """
@@ -283,7 +268,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 pool = make()
 def churn(_):
-    call("cuCtxSetCurrent", context)
+    call("cuCtxSetCurrent", primary)
     stream = call("cuStreamCreate", 0)
     for size in [1, 5, 2, 16] * 100:
         result, pointer = cuda.cuMemAllocFromPoolAsync(size * MIB, pool, stream)
