@@ -12,6 +12,9 @@
 
 #define WHOLE 100 /* percent */
 
+/* To see who waits for the turn takes calls of the kernel: so long is it taken to be as it was. */
+#define WANTED_NS 100000
+
 static void read_grants(struct compute *compute) {
     bool off = false;
     uint64_t seen = 0;
@@ -110,8 +113,14 @@ int64_t compute_wanted(const struct compute *compute) {
     return compute->exhausted ? budget_enough(compute->cores) : 1;
 }
 
-bool compute_may_borrow(const struct compute *compute) {
-    return compute->work_conserving && !turn_is_wanted(&compute->turn);
+bool compute_may_borrow(struct compute *compute, uint64_t now) {
+    if (!compute->work_conserving)
+        return false;
+    if (now - compute->wanted_at >= WANTED_NS) {
+        compute->wanted = turn_is_wanted(&compute->turn);
+        compute->wanted_at = now;
+    }
+    return !compute->wanted;
 }
 
 /* The share that has most left pays. */
@@ -157,7 +166,7 @@ void compute_charge(struct compute *compute, uint64_t now, uint64_t used) {
     const struct grant *grant = payer(compute, now);
     compute->used += used;
     __atomic_fetch_add(&grant->account->used, used, __ATOMIC_RELAXED);
-    update(grant, now, compute_may_borrow(compute) ? charge_borrowed : budget_charge, used);
+    update(grant, now, compute_may_borrow(compute, now) ? charge_borrowed : budget_charge, used);
 }
 
 /* One looks later than it happens; by how much, the GPU's own clock tells. */

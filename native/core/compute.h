@@ -54,6 +54,8 @@ struct compute {
     unsigned indulgence; /* launches that need not wait for that */
     bool alone;          /* no thread could be had, so turns are not taken */
     bool has_thread;
+    bool wanted;            /* whether others waited for the turn, at that time */
+    uint64_t wanted_at;     /* ns */
     uint64_t used;          /* ns, in this turn */
     uint64_t blocked_since; /* ns: when the thread began to wait for others; 0 while it does not */
     uint64_t progressed;    /* ns: when something was last known to begin or end on the GPU */
@@ -148,7 +150,7 @@ uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wante
 int64_t compute_wanted(const struct compute *compute);
 
 /* Whether nobody else would get what this process uses. */
-bool compute_may_borrow(const struct compute *compute);
+bool compute_may_borrow(struct compute *compute, uint64_t now);
 
 /* Whoever wanted nothing has not saved much. */
 void compute_begin_wanting(struct compute *compute, uint64_t now);

@@ -38,9 +38,9 @@ static bool has_turn(const struct compute *compute, uint64_t now) {
     return compute->state == TURN_OURS || compute->alone || out_of_patience;
 }
 
-static bool has_time(const struct compute *compute, uint64_t now, uint64_t in_flight) {
+static bool has_time(struct compute *compute, uint64_t now, uint64_t in_flight) {
     return (compute->state == TURN_OURS && compute->entitled) || compute_left(compute, now) > (int64_t)in_flight ||
-           compute_may_borrow(compute);
+           compute_may_borrow(compute, now);
 }
 
 /* Takes the turn at once where it can be had; else the thread gets it. */
@@ -48,7 +48,7 @@ static void want_turn(struct compute *compute, uint64_t now) {
     if (compute->state != TURN_FREE || compute->alone)
         return;
     compute_begin_wanting(compute, now);
-    bool may_begin = compute_left(compute, now) >= compute_wanted(compute) || compute_may_borrow(compute);
+    bool may_begin = compute_left(compute, now) >= compute_wanted(compute) || compute_may_borrow(compute, now);
     if (may_begin && turn_try(&compute->turn, compute->urgent))
         compute_begin_turn(compute, now);
     else
@@ -208,12 +208,12 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct ta
 }
 
 /* Streams share what is admitted between two marks, so that with many of them no more is under way unmarked. */
-static uint64_t allowance(const struct compute *compute, uint64_t now) {
+static uint64_t allowance(struct compute *compute, uint64_t now) {
     struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     if (!has_turn(compute, now))
         return 0;
     int64_t left = compute_left(compute, now) - (int64_t)flight.ns;
-    int64_t least = compute_may_borrow(compute) ? ALLOWANCE_NS / 2 : 0;
+    int64_t least = compute_may_borrow(compute, now) ? ALLOWANCE_NS / 2 : 0;
     return clamp(left / 2, least, ALLOWANCE_NS) / (flight.lanes + 1);
 }
 

@@ -57,7 +57,7 @@ static void get_turn(struct compute *compute) {
         compute->blocked_since = 0;
         compute_begin_turn(compute, clock_ns());
         compute_tell(compute);
-    } else if (compute_may_borrow(compute) && turn_try(&compute->turn, compute->urgent)) {
+    } else if (compute_may_borrow(compute, now) && turn_try(&compute->turn, compute->urgent)) {
         compute_begin_turn(compute, now);
         compute_tell(compute);
     } else {
@@ -79,7 +79,7 @@ static bool is_over(struct compute *compute, uint64_t now, uint64_t in_flight) {
         return true;
     if (compute->used + in_flight >= budget_turn(compute->cores) && turn_is_wanted(&compute->turn))
         return true;
-    compute->exhausted = compute_left(compute, now) <= (int64_t)in_flight && !compute_may_borrow(compute);
+    compute->exhausted = compute_left(compute, now) <= (int64_t)in_flight && !compute_may_borrow(compute, now);
     return compute->exhausted && !compute->entitled;
 }
 
