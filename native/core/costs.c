@@ -34,9 +34,12 @@ static _Atomic uint64_t *place_for(struct costs *costs, uint64_t name) {
     return place != NULL ? place : &set[name / COSTS_SETS % COSTS_WAYS];
 }
 
+/* What is known already is not written again: all launches of all threads read it, out of their caches. */
 static void store(struct costs *costs, uint64_t name, uint64_t ns) {
-    uint64_t entry = ns < UINT32_MAX - 1 ? ns + 1 : UINT32_MAX;
-    atomic_store_explicit(place_for(costs, name), (name >> 32) << 32 | entry, memory_order_relaxed);
+    uint64_t entry = (name >> 32) << 32 | (ns < UINT32_MAX - 1 ? ns + 1 : UINT32_MAX);
+    _Atomic uint64_t *place = place_for(costs, name);
+    if (atomic_load_explicit(place, memory_order_relaxed) != entry)
+        atomic_store_explicit(place, entry, memory_order_relaxed);
 }
 
 /* A family's entry is what so many of its threads took when one of it was last launched. */

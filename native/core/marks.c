@@ -165,16 +165,25 @@ static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, 
     lane->count--;
 }
 
-bool marks_collect(struct lanes *lanes, struct costs *costs, struct news *news) {
+/* The lane of which the next mark was set first, of those that were set at or after `order`. */
+static struct lane *first_from(struct lanes *lanes, uint64_t order) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
     struct lane *first = NULL;
     for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
-        if (lane->count > 0 && (first == NULL || oldest(lane)->order < oldest(first)->order) &&
-            DRIVER(cuEventQuery)(oldest(lane)->end) != CUDA_ERROR_NOT_READY)
+        if (lane->count > 0 && oldest(lane)->order >= order &&
+            (first == NULL || oldest(lane)->order < oldest(first)->order))
             first = lane;
-    if (first != NULL)
-        settle(lanes, first, costs, news);
-    return first != NULL;
+    return first;
+}
+
+/* The driver is asked as little as can be. */
+bool marks_collect(struct lanes *lanes, struct costs *costs, struct news *news) {
+    struct lane *lane = first_from(lanes, 0);
+    while (lane != NULL && DRIVER(cuEventQuery)(oldest(lane)->end) == CUDA_ERROR_NOT_READY)
+        lane = first_from(lanes, oldest(lane)->order + 1);
+    if (lane != NULL)
+        settle(lanes, lane, costs, news);
+    return lane != NULL;
 }
 
 bool marks_run(const struct lanes *lanes) {
