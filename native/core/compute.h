@@ -73,7 +73,8 @@ struct pass {
     uint64_t begun;   /* ns: before it began to be marked, after that, and before it was made */
     uint64_t noted;
     uint64_t making;
-    unsigned others; /* other streams that may have work in flight */
+    unsigned others;    /* other streams that may have work in flight */
+    uint64_t in_flight; /* ns of it, with this launch */
 };
 
 COLD struct compute *compute_create(struct gpu *gpu);

@@ -127,9 +127,9 @@ static bool has_room(struct compute *compute, const struct lane *lane, uint64_t 
     return false;
 }
 
-/* Waits until a launch may be made. Returns its lane, NULL if there is none, if the GPU's time is no longer limited, or
- * at the process's end. */
-static struct lane *wait_for_admission(struct compute *compute, CUstream stream) {
+/* Waits until a launch may be made, and says what is in flight then. Returns its lane, NULL if there is none, if the
+ * GPU's time is no longer limited, or at the process's end. */
+static struct lane *wait_for_admission(struct compute *compute, CUstream stream, struct flight *flight) {
     struct lane *lane = compute_has_ended() ? NULL : lanes_get(&compute->lanes, stream);
     while (!compute_has_ended()) {
         uint64_t now = clock_ns();
@@ -138,10 +138,10 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream)
         if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
             return NULL;
         want_turn(compute, now);
-        struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
-        if (!has_turn(compute, now) || !has_time(compute, now, flight.ns))
+        *flight = lanes_in_flight(&compute->lanes, &compute->costs);
+        if (!has_turn(compute, now) || !has_time(compute, now, flight->ns))
             wait_for_turn(compute, lane, stream, now);
-        else if (has_room(compute, lane, now, &flight))
+        else if (has_room(compute, lane, now, flight))
             return lane;
     }
     return NULL;
@@ -154,11 +154,13 @@ static enum work work_of(const struct flight *flight) {
     return flight->ns > 0 ? WORK_MAYBE : WORK_NONE;
 }
 
-static bool begin_mark(struct compute *compute, struct pass *pass, const struct task *task) {
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
-    uint64_t of_others = 0;
-    pass->before = work_of(&flight);
-    pass->others = flight.lanes - lane_is_in_flight(pass->lane);
+static bool begin_mark(struct compute *compute, struct pass *pass, const struct task *task,
+                       const struct flight *flight) {
+    uint64_t of_others = 0, cost = 0;
+    (void)costs_expect(&compute->costs, task, &cost);
+    pass->before = work_of(flight);
+    pass->others = flight->lanes - lane_is_in_flight(pass->lane);
+    pass->in_flight = flight->ns + cost;
     if (pass->before == WORK_NONE)
         marks_begin(&compute->lanes, pass->lane, pass->stream);
     if (pass->before == WORK_MAYBE)
@@ -173,10 +175,12 @@ static bool begin_mark(struct compute *compute, struct pass *pass, const struct 
 
 static struct pass admit(struct compute *compute, CUstream stream, const struct task *task) {
     lock_take(&compute->lock);
-    struct pass pass = {.compute = compute, .lane = wait_for_admission(compute, stream), .stream = stream};
+    struct flight flight = {0};
+    struct pass pass = {.compute = compute, .stream = stream};
+    pass.lane = wait_for_admission(compute, stream, &flight);
     if (pass.lane == NULL) {
         pass.compute = NULL;
-    } else if (!begin_mark(compute, &pass, task)) {
+    } else if (!begin_mark(compute, &pass, task, &flight)) {
         lane_add(pass.lane, &compute->costs, task);
         pass.compute = NULL;
     }
@@ -208,13 +212,12 @@ COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct ta
 }
 
 /* Streams share what is admitted between two marks, so that with many of them no more is under way unmarked. */
-static uint64_t allowance(struct compute *compute, uint64_t now) {
-    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
+static uint64_t allowance(struct compute *compute, uint64_t now, const struct pass *pass) {
     if (!has_turn(compute, now))
         return 0;
-    int64_t left = compute_left(compute, now) - (int64_t)flight.ns;
+    int64_t left = compute_left(compute, now) - (int64_t)pass->in_flight;
     int64_t least = compute_may_borrow(compute, now) ? ALLOWANCE_NS / 2 : 0;
-    return clamp(left / 2, least, ALLOWANCE_NS) / (flight.lanes + 1);
+    return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 2);
 }
 
 COLD void compute_launched(struct pass pass, bool succeeded) {
@@ -231,6 +234,6 @@ COLD void compute_launched(struct pass pass, bool succeeded) {
                                    .making = pass.making,
                                    .made = now});
     compute->first = compute->entitled = false;
-    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now), memory_order_relaxed);
+    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now, &pass), memory_order_relaxed);
     lock_release(&compute->lock);
 }
