@@ -28,7 +28,7 @@ static void read_grants(struct compute *compute) {
         off |= time.policy == POLICY_OFF;
         compute->work_conserving |= time.policy == POLICY_WORK_CONSERVING;
         compute->urgent |= time.urgent;
-        seen += grant->generation != NULL ? time.seen : 0;
+        seen += grant->generation == time.generation ? time.seen : 0;
     }
     compute->cores = compute->cores < WHOLE ? compute->cores : WHOLE;
     bool limited = compute->grant_count > 0 && compute->cores < WHOLE && !off;
@@ -37,9 +37,12 @@ static void read_grants(struct compute *compute) {
 }
 
 static void add_grant(struct compute *compute, struct share *share) {
+    static const uint64_t never_changed;
     struct share_time time = share_time(share);
     compute->grants[compute->grant_count++] =
-        (struct grant){.share = share, .account = time.account, .generation = time.generation};
+        (struct grant){.share = share,
+                       .account = time.account,
+                       .generation = time.generation != NULL ? time.generation : &never_changed};
 }
 
 static struct compute *build(struct gpu *gpu) {
@@ -66,7 +69,7 @@ static struct compute *build(struct gpu *gpu) {
 static struct lock creating;
 
 /* Without memory for it the GPU's time is not limited: the program will not get far. */
-COLD struct compute *compute_create(struct gpu *gpu) {
+static struct compute *create(struct gpu *gpu) {
     lock_take(&creating);
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_relaxed);
     if (compute == NULL) {
@@ -82,12 +85,22 @@ void compute_refresh(struct compute *compute) {
         read_grants(compute);
 }
 
-/* For a GPU that was not limited so far. */
-COLD bool compute_read_again(struct compute *compute) {
-    lock_take(&compute->lock);
-    compute_refresh(compute);
-    lock_release(&compute->lock);
+static bool is_limited(const struct compute *compute) {
     return atomic_load_explicit(&compute->limited, memory_order_relaxed);
+}
+
+COLD struct compute *compute_of(struct gpu *gpu) {
+    struct compute *compute = gpu != NULL ? atomic_load_explicit(&gpu->compute, memory_order_acquire) : NULL;
+    if (gpu != NULL && compute == NULL)
+        compute = create(gpu);
+    if (compute == NULL)
+        return NULL;
+    if (!is_limited(compute) && compute_is_outdated(compute)) {
+        lock_take(&compute->lock);
+        compute_refresh(compute);
+        lock_release(&compute->lock);
+    }
+    return is_limited(compute) ? compute : NULL;
 }
 
 static uint64_t paid_until(const struct grant *grant) {

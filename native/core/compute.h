@@ -28,7 +28,7 @@ enum turn_state {
 struct grant {
     struct share *share;
     struct hami_compute *account;
-    const uint64_t *generation;
+    const uint64_t *generation; /* another number when the plugin has changed the share */
     unsigned cores;
 };
 
@@ -77,50 +77,47 @@ struct pass {
     uint64_t in_flight; /* ns of it, with this launch */
 };
 
-COLD struct compute *compute_create(struct gpu *gpu);
-COLD bool compute_read_again(struct compute *compute);
-COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct task task);
-COLD void compute_launched(struct pass pass, bool succeeded);
+/* The limiter of a GPU; NULL if its time is not limited. */
+COLD struct compute *compute_of(struct gpu *gpu);
+
+/* For a launch that is not simply admitted: before it is made, which may wait, and after that. `result` is returned. */
+COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream);
+COLD CUresult compute_launched(struct pass pass, CUresult result);
 
 static inline bool compute_is_outdated(const struct compute *compute) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < compute->grant_count; i++)
-        if (compute->grants[i].generation != NULL)
-            sum += __atomic_load_n(compute->grants[i].generation, __ATOMIC_ACQUIRE);
+        sum += __atomic_load_n(compute->grants[i].generation, __ATOMIC_ACQUIRE);
     return sum != atomic_load_explicit(&compute->seen, memory_order_relaxed);
 }
 
-/* The limiter of a GPU; NULL if its time is not limited. */
-static inline struct compute *compute_of(struct gpu *gpu) {
+/* Whether a launch of `what`, a function or a graph, may be made at once. Work is done where its stream is, which need
+ * not be where the current context is. */
+__attribute__((always_inline)) static inline bool compute_admits(const void *what, uint64_t threads, CUstream stream) {
+    struct gpu *gpu = gpu_of_stream(stream);
     if (gpu == NULL)
-        return NULL;
+        return true;
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
     if (compute == NULL)
-        compute = compute_create(gpu);
-    if (compute == NULL)
-        return NULL;
-    if (atomic_load_explicit(&compute->limited, memory_order_relaxed))
-        return compute;
-    return compute_is_outdated(compute) && compute_read_again(compute) ? compute : NULL;
+        return false;
+    if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
+        return !compute_is_outdated(compute);
+    return lanes_admit(&compute->lanes, &compute->costs, stream, costs_name(what, threads));
 }
 
-/* Around each launch of `what`, a function or a graph. The first may wait. Work is done where its stream is, which need
- * not be where the current context is: for what has its place in a lane that makes no difference. */
 static inline struct pass compute_admit(const void *what, uint64_t threads, CUstream stream) {
-    struct compute *compute = compute_of(gpu_of_current_context());
-    if (compute == NULL && !is_default(stream))
-        compute = compute_of(gpu_of_stream(stream));
-    uint64_t name = costs_name(what, threads);
-    if (compute == NULL || lanes_admit(&compute->lanes, &compute->costs, stream, name))
-        return (struct pass){0};
-    return compute_ask(compute, stream, costs_task(what, threads));
+    return compute_admits(what, threads, stream) ? (struct pass){0} : compute_ask(what, threads, stream);
 }
 
-static inline CUresult compute_admitted(struct pass pass, CUresult result) {
-    if (pass.compute != NULL)
-        compute_launched(pass, result == CUDA_SUCCESS);
-    return result;
-}
+/* Ends a function that launches. The driver's `call` stands in it twice, so that a launch which may be made at once
+ * has nothing to keep for after it. */
+#define LAUNCH(what, threads, stream, call)                                                                            \
+    do {                                                                                                               \
+        if (compute_admits(what, threads, stream))                                                                     \
+            return call;                                                                                               \
+        struct pass pass = compute_ask(what, threads, stream);                                                         \
+        return compute_launched(pass, call);                                                                           \
+    } while (0)
 
 /* Contexts are about to end. */
 void compute_drop_contexts(void);

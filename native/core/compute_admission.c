@@ -196,15 +196,17 @@ static void forget_captured(struct compute *compute, CUstream stream) {
 }
 
 /* Events are looked at while other streams may be captured, which only this mode allows. */
-COLD struct pass compute_ask(struct compute *compute, CUstream stream, struct task task) {
+COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream) {
     struct pass pass = {0};
+    struct task task = costs_task(what, threads);
+    struct compute *compute = compute_of(gpu_of_stream(stream));
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    if (compute == NULL)
+        return pass;
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
-    if (!is_default(stream))
-        compute = compute_of(gpu_of_stream(stream));
-    if (compute != NULL && is_capturing(stream))
+    if (is_capturing(stream))
         forget_captured(compute, stream);
-    else if (compute != NULL)
+    else
         pass = admit(compute, stream, &task);
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
     pass.making = clock_ns();
@@ -220,11 +222,13 @@ static uint64_t allowance(struct compute *compute, uint64_t now, const struct pa
     return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 2);
 }
 
-COLD void compute_launched(struct pass pass, bool succeeded) {
+COLD CUresult compute_launched(struct pass pass, CUresult result) {
     struct compute *compute = pass.compute;
     uint64_t now = clock_ns();
+    if (compute == NULL)
+        return result;
     lock_take(&compute->lock);
-    mark_end(&compute->lanes, pass.lane, pass.stream, succeeded,
+    mark_end(&compute->lanes, pass.lane, pass.stream, result == CUDA_SUCCESS,
              (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
                                    .after_another = compute->first,
                                    .others = pass.others,
@@ -236,4 +240,5 @@ COLD void compute_launched(struct pass pass, bool succeeded) {
     compute->first = compute->entitled = false;
     atomic_store_explicit(&pass.lane->allowance, allowance(compute, now, &pass), memory_order_relaxed);
     lock_release(&compute->lock);
+    return result;
 }

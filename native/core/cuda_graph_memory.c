@@ -67,7 +67,7 @@ static CUresult launch_allocating(cuGraphLaunch_fn *driver, cuGraphUpload_fn *up
 static CUresult launch(cuGraphLaunch_fn *driver, cuGraphUpload_fn *upload_first, CUgraphExec exec, CUstream stream,
                        CUstream paced) {
     struct pass pass = compute_admit(exec, 0, paced);
-    return compute_admitted(pass, launch_allocating(driver, upload_first, exec, stream));
+    return compute_launched(pass, launch_allocating(driver, upload_first, exec, stream));
 }
 
 CUresult cuGraphUpload(CUgraphExec exec, CUstream stream) {

@@ -11,36 +11,36 @@ CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int g
                         unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared,
                         CUstream stream, void **parameters, void **extra) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, stream);
-    return compute_admitted(pass, DRIVER(cuLaunchKernel)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
-                                                         shared, stream, parameters, extra));
+    LAUNCH(function, threads, stream,
+           DRIVER(cuLaunchKernel)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream,
+                                  parameters, extra));
 }
 
 CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                              unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared,
                              CUstream stream, void **parameters, void **extra) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, or_own(stream));
-    return compute_admitted(pass, DRIVER(cuLaunchKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x, block_y,
-                                                              block_z, shared, stream, parameters, extra));
+    LAUNCH(function, threads, or_own(stream),
+           DRIVER(cuLaunchKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream,
+                                       parameters, extra));
 }
 
 CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                                    unsigned int block_x, unsigned int block_y, unsigned int block_z,
                                    unsigned int shared, CUstream stream, void **parameters) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, stream);
-    return compute_admitted(pass, DRIVER(cuLaunchCooperativeKernel)(function, grid_x, grid_y, grid_z, block_x, block_y,
-                                                                    block_z, shared, stream, parameters));
+    LAUNCH(function, threads, stream,
+           DRIVER(cuLaunchCooperativeKernel)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared,
+                                             stream, parameters));
 }
 
 CUresult cuLaunchCooperativeKernel_ptsz(CUfunction function, unsigned int grid_x, unsigned int grid_y,
                                         unsigned int grid_z, unsigned int block_x, unsigned int block_y,
                                         unsigned int block_z, unsigned int shared, CUstream stream, void **parameters) {
     uint64_t threads = threads_of(grid_x, grid_y, grid_z, block_x, block_y, block_z);
-    struct pass pass = compute_admit(function, threads, or_own(stream));
-    return compute_admitted(pass, DRIVER(cuLaunchCooperativeKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x,
-                                                                         block_y, block_z, shared, stream, parameters));
+    LAUNCH(function, threads, or_own(stream),
+           DRIVER(cuLaunchCooperativeKernel_ptsz)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared,
+                                                  stream, parameters));
 }
 
 static uint64_t threads_of_config(const CUlaunchConfig *config) {
@@ -49,33 +49,31 @@ static uint64_t threads_of_config(const CUlaunchConfig *config) {
 }
 
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra) {
-    struct pass pass = {0};
-    if (config != NULL)
-        pass = compute_admit(function, threads_of_config(config), config->hStream);
-    return compute_admitted(pass, DRIVER(cuLaunchKernelEx)(config, function, parameters, extra));
+    if (config == NULL)
+        return DRIVER(cuLaunchKernelEx)(config, function, parameters, extra);
+    LAUNCH(function, threads_of_config(config), config->hStream,
+           DRIVER(cuLaunchKernelEx)(config, function, parameters, extra));
 }
 
 CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra) {
-    struct pass pass = {0};
-    if (config != NULL)
-        pass = compute_admit(function, threads_of_config(config), or_own(config->hStream));
-    return compute_admitted(pass, DRIVER(cuLaunchKernelEx_ptsz)(config, function, parameters, extra));
+    if (config == NULL)
+        return DRIVER(cuLaunchKernelEx_ptsz)(config, function, parameters, extra);
+    LAUNCH(function, threads_of_config(config), or_own(config->hStream),
+           DRIVER(cuLaunchKernelEx_ptsz)(config, function, parameters, extra));
 }
 
 /* Of those before CUDA 4 the function itself knows how large its blocks are. */
 CUresult cuLaunch(CUfunction function) {
-    struct pass pass = compute_admit(function, 1, NULL);
-    return compute_admitted(pass, DRIVER(cuLaunch)(function));
+    LAUNCH(function, 1, NULL, DRIVER(cuLaunch)(function));
 }
 
 CUresult cuLaunchGrid(CUfunction function, int width, int height) {
-    struct pass pass = compute_admit(function, (uint64_t)width * (uint64_t)height, NULL);
-    return compute_admitted(pass, DRIVER(cuLaunchGrid)(function, width, height));
+    LAUNCH(function, (uint64_t)width * (uint64_t)height, NULL, DRIVER(cuLaunchGrid)(function, width, height));
 }
 
 CUresult cuLaunchGridAsync(CUfunction function, int width, int height, CUstream stream) {
-    struct pass pass = compute_admit(function, (uint64_t)width * (uint64_t)height, stream);
-    return compute_admitted(pass, DRIVER(cuLaunchGridAsync)(function, width, height, stream));
+    LAUNCH(function, (uint64_t)width * (uint64_t)height, stream,
+           DRIVER(cuLaunchGridAsync)(function, width, height, stream));
 }
 
 #define MOST_DEVICES 64
@@ -95,6 +93,6 @@ CUresult cuLaunchCooperativeKernelMultiDevice(CUDA_LAUNCH_PARAMS *launches, unsi
         passes[i] = admit_on_its_device(&launches[i]);
     CUresult result = DRIVER(cuLaunchCooperativeKernelMultiDevice)(launches, count, flags);
     for (unsigned int i = 0; i < known; i++)
-        compute_admitted(passes[i], result);
+        (void)compute_launched(passes[i], result);
     return result;
 }

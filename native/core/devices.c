@@ -1,7 +1,6 @@
 /* Which limited GPU a CUDA device, context, stream or NVML handle is: found by UUID, never by index. */
 #include "core/devices.h"
 
-#include "core/cold.h"
 #include "core/current.h"
 #include "core/driver.h"
 #include "core/inventory.h"
@@ -17,8 +16,7 @@ static _Atomic(struct gpu *) remembered[REMEMBERED_DEVICES];
 /* Remembered for a device that is not limited. */
 static struct gpu unlimited;
 
-/* Where a process sees one device only, every context is on it: then this is its GPU, and nobody need be asked. */
-static _Atomic(struct gpu *) only;
+_Atomic(struct gpu *) only_gpu;
 
 /* The first version gives the UUID of the whole GPU for a MIG device. */
 static CUresult device_uuid(CUdevice device, CUuuid *uuid) {
@@ -31,8 +29,8 @@ static void remember(CUdevice device, struct gpu *gpu) {
     int count;
     if (device < REMEMBERED_DEVICES)
         atomic_store_explicit(&remembered[device], gpu, memory_order_release);
-    if (DRIVER(cuDeviceGetCount)(&count) == CUDA_SUCCESS && count == 1)
-        atomic_store_explicit(&only, gpu, memory_order_release);
+    if (gpu != &unlimited && DRIVER(cuDeviceGetCount)(&count) == CUDA_SUCCESS && count == 1)
+        atomic_store_explicit(&only_gpu, gpu, memory_order_release);
 }
 
 static COLD struct gpu *look_up(CUdevice device) {
@@ -49,10 +47,6 @@ static COLD struct gpu *look_up(CUdevice device) {
     return gpu;
 }
 
-static struct gpu *null_if_unlimited(struct gpu *gpu) {
-    return gpu != &unlimited ? gpu : NULL;
-}
-
 struct gpu *gpu_of_device(CUdevice device) {
     if (!inventory_limits())
         return NULL;
@@ -61,7 +55,7 @@ struct gpu *gpu_of_device(CUdevice device) {
         gpu = atomic_load_explicit(&remembered[device], memory_order_acquire);
     if (gpu == NULL)
         return look_up(device);
-    return null_if_unlimited(gpu);
+    return gpu != &unlimited ? gpu : NULL;
 }
 
 CUdevice device_of_location(const CUmemLocation *location) {
@@ -75,14 +69,9 @@ struct gpu *gpu_of_location(const CUmemLocation *location) {
     return is_on_device ? gpu_of_device(device_of_location(location)) : NULL;
 }
 
-struct gpu *gpu_of_current_context(void) {
-    struct gpu *gpu = atomic_load_explicit(&only, memory_order_acquire);
+COLD struct gpu *ask_gpu_of_current_context(void) {
     CUdevice device;
-    if (gpu != NULL)
-        return null_if_unlimited(gpu);
-    if (DRIVER(cuCtxGetDevice)(&device) != CUDA_SUCCESS)
-        return NULL;
-    return gpu_of_device(device);
+    return inventory_limits() && DRIVER(cuCtxGetDevice)(&device) == CUDA_SUCCESS ? gpu_of_device(device) : NULL;
 }
 
 COLD CUresult refuse_in_current_context(void) {
@@ -112,11 +101,8 @@ bool device_of_stream(CUstream stream, CUdevice *device) {
     return device_of_context(own, device);
 }
 
-struct gpu *gpu_of_stream(CUstream stream) {
-    struct gpu *gpu = atomic_load_explicit(&only, memory_order_acquire);
+COLD struct gpu *ask_gpu_of_stream(CUstream stream) {
     CUdevice device;
-    if (gpu != NULL)
-        return null_if_unlimited(gpu);
     return inventory_limits() && device_of_stream(stream, &device) ? gpu_of_device(device) : NULL;
 }
 

@@ -11,7 +11,6 @@
 #include "core/costs.h"
 #include "core/hooks.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -74,11 +73,13 @@ struct flight {
 
 /* The per-thread default stream is another one in each thread. */
 static inline uint64_t lane_name(CUstream stream) {
-    return (uint64_t)(uintptr_t)stream ^ (stream == CU_STREAM_PER_THREAD ? (uint64_t)(uintptr_t)&errno : 0);
+    return (uint64_t)(uintptr_t)stream ^
+           (stream == CU_STREAM_PER_THREAD ? (uint64_t)(uintptr_t)__builtin_thread_pointer() : 0);
 }
 
 /* True if the launch is one of those that need not be asked for; it is added to its lane. */
-static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstream stream, uint64_t name) {
+__attribute__((always_inline)) static inline bool lanes_admit(struct lanes *lanes, struct costs *costs, CUstream stream,
+                                                              uint64_t name) {
     uint64_t cost, wanted = lane_name(stream);
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_acquire);
     if (!costs_find(costs, name, &cost))
