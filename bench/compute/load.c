@@ -9,15 +9,18 @@
  *   work BEGIN END                      launches from one instant to the other, then waits for the last of them:
  *                                       {"launches": how many, "cpu_ns": processor time, "wall_ns": from BEGIN on}
  *   requests BEGIN PERIOD COUNT SIZE    requests that come every PERIOD ns, each of them SIZE launches and a wait; one
- *                                       that comes while another is served waits: {"latencies_ns": [from coming to
- * end]} launches THREADS MS                 launches by that many threads, over and over: {"ns": that one of them
- * spends on each while all are at it} calibrate                           {"ns": what one kernel takes between two
- * events}
+ *                                       that comes while another is served waits: {"latencies_ns": [of each]}
+ *
+ *   launches THREADS MS                 launches by that many threads, over and over: {"ns": of a processor for each,
+ *                                       idle or not, while all are at it}
+ *
+ *   calibrate                           {"ns": what one kernel takes between two events}
  */
 #include "kernel.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +166,15 @@ static void *launch_over_and_over(void *argument) {
     return NULL;
 }
 
+/* How many processors that many threads can have at a time. */
+static double processors(uint64_t threads) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        fail("sched_getaffinity", 0);
+    uint64_t count = (uint64_t)CPU_COUNT(&set);
+    return (double)(threads < count ? threads : count);
+}
+
 static void launches(uint64_t threads, uint64_t duration) {
     struct launcher launchers[MAX_THREADS];
     pthread_barrier_t start;
@@ -182,7 +194,7 @@ static void launches(uint64_t threads, uint64_t duration) {
         rate += launchers[i].rate;
     }
     pthread_barrier_destroy(&start);
-    printf("{\"ns\": %.2f}\n", (double)threads / rate);
+    printf("{\"ns\": %.2f}\n", processors(threads) / rate);
 }
 
 static void calibrate(void) {
