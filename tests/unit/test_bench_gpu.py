@@ -52,7 +52,10 @@ def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
     assert facts["own_memory"]["lists"]["ComputeRunningProcesses_v3"] == [0, 1]
     for kind in "sparse", "deferred":
         kept = facts[f"{kind}_arrays"]
-        assert (kept["map"], kept["after cuMemRelease"], kept["after unmapping"]) == (0, 64, 0)
+        assert kept["map"] == 0
+        assert (kept["after cuMemRelease"], kept["after unmapping"], kept["and waiting"]) == (64, 64, 0)
+    freed = facts["freed_in_order"]
+    assert (freed["after cuMemFreeAsync"], freed["and waiting"]) == (64, 0)
     assert (facts["multicast"]["after cuMemRelease"], facts["multicast"]["and that of the object"]) == (64, 0)
     assert facts["managed_pools"]["touched"] == [64, 64]
 
