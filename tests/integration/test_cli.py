@@ -77,11 +77,13 @@ def test_ctrl_c_while_it_loads_ends_it_without_a_word(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path) -> None:
+def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     config = tmp_path / "lab.toml"
     config.write_text('[[gpu]]\nmodel = "Tesla T4"\ncount = 2\n')
-    done = hami_dra("sim", tmp_path / "root", "--config", config)
+    done = hami_dra("sim", "root", "--config", config)
     assert (done.returncode, done.stderr) == (0, "")
+    assert f"CDI spec     {tmp_path}/root/etc/cdi/nvidia.json" in done.stdout.splitlines()
     (advice,) = [line for line in done.stdout.splitlines() if line.startswith("try it")]
     variable, _, smi = advice.removeprefix("try it").strip().partition(" ")
     shown = subprocess.run(["env", variable, smi, "-L"], capture_output=True, text=True, check=True).stdout

@@ -70,7 +70,7 @@ def sim(
     try:
         described = read_config(config)
         machine = create_machine(root, described.gpus, described.driver)
-        spec = write_cdi_spec(machine, root / "etc/cdi")
+        spec = write_cdi_spec(machine, machine.root / "etc/cdi")
     except (ConfigError, MachineError, OSError) as error:
         typer.echo(f"hami-dra sim: {error}", err=True)
         raise typer.Exit(1) from error
