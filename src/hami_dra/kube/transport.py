@@ -94,7 +94,14 @@ class Transport:
             aiohttp.ClientError,
             UnicodeError,
         ) as error:  # the latter of a name that the resolver cannot be asked for
-            raise ApiUnavailable(f"{asked}: {self._access.url} cannot be reached: {error}") from error
+            raise ApiUnavailable(f"{asked}: {self._access.url} cannot be reached: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> Exception:
+    """What made a connection fail, where aiohttp's own error names the address once more, in words of its own."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return error.certificate_error
+    return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
 
 
 def _message(body: bytes) -> str:
