@@ -20,6 +20,7 @@ def found(diagnosis: Diagnosis) -> list[tuple[str, bool]]:
         (WELL, []),
         (OLD, []),
         (replace(OLD, is_lost=True), [("lost", False)]),
+        (replace(OLD, is_hung=True), [("hung", False)]),
         (replace(WELL, remap_pending=True), [("row-remap-pending", True)]),
         (replace(WELL, remap_failed=True), [("row-remap-failed", False)]),
         (replace(WELL, recovery_action=2), [("recovery-action-2", False)]),

@@ -58,7 +58,7 @@ class Diagnosis:
         news = []
         for reading in readings:
             before = self._readings.get(reading.uuid)
-            if before and before.is_lost and not reading.is_lost:
+            if before and before.is_lost and reading.is_there:
                 self._xids.pop(reading.uuid, None)
             for number in reading.xids:
                 match xid(number).kind:
@@ -103,6 +103,8 @@ def _xid_finding(number: int) -> Finding:
 def _of_state(reading: Reading) -> Iterator[Finding]:
     if reading.is_lost:
         yield Finding("lost", False, "the GPU is lost: the driver cannot reach it", _RESTART)
+    if reading.is_hung:
+        yield Finding("hung", False, "the GPU hangs: NVML waits for it, and so do programs", _RESET)
     if reading.recovery_action:
         what, advice = _ACTIONS.get(
             reading.recovery_action, (f"the driver wants recovery action {reading.recovery_action}", _RESTART)

@@ -4,21 +4,20 @@ import ctypes
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pynvml
 
 from .beginning import begin
 from .driver import NvmlUnavailableError
 from .library import nvml
-from .mig import mig_devices, profile_of
 from .reading import Reading
-
-_T = TypeVar("_T")
+from .watched_gpu import WatchedGpu, optional
 
 _LOOK_SECONDS = 1.0
+_ANSWER_SECONDS = 1.0
+"""So long GPUs are waited for: what is known of the others is told then."""
 _EXIT_UNAVAILABLE = 1
 
 
@@ -26,7 +25,7 @@ class _Reader:
     """The GPUs that could be reached once, by UUID, and the events that are waited for."""
 
     def __init__(self) -> None:
-        self._handles: dict[str, Any] = {}
+        self._gpus: dict[str, WatchedGpu] = {}
         self._events = pynvml.nvmlEventSetCreate()
         self._told: dict[str, Reading] = {}
 
@@ -34,22 +33,29 @@ class _Reader:
         """What has changed, after so many seconds or when an XID was reported."""
         self._find()
         xids = self._wait(seconds)
-        states = {uuid: _read(uuid, handle) for uuid, handle in self._handles.items()}
+        states = self._states()
         news = [replace(state, xids=tuple(xids.get(uuid, ()))) for uuid, state in states.items()]
         changed = tuple(reading for reading in news if reading.xids or reading != self._told.get(reading.uuid))
         self._told = states
         return changed
 
+    def _states(self) -> dict[str, Reading]:
+        """What is known of each GPU: all are asked at once, and waited for together."""
+        for gpu in self._gpus.values():
+            gpu.ask()
+        end = time.monotonic() + _ANSWER_SECONDS
+        return {uuid: gpu.reading(end) for uuid, gpu in self._gpus.items()}
+
     def _find(self) -> None:
         """Take in the GPUs that can be reached; one that is lost has no name yet."""
-        if len(self._handles) == pynvml.nvmlDeviceGetCount():
+        if len(self._gpus) == pynvml.nvmlDeviceGetCount():
             return
         for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = _optional(pynvml.nvmlDeviceGetHandleByIndex, index)
-            uuid = _optional(pynvml.nvmlDeviceGetUUID, handle) if handle else None
-            if uuid and uuid not in self._handles:
-                self._handles[uuid] = handle
-                _optional(pynvml.nvmlDeviceRegisterEvents, handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
+            handle = optional(pynvml.nvmlDeviceGetHandleByIndex, index)
+            uuid = optional(pynvml.nvmlDeviceGetUUID, handle) if handle else None
+            if uuid and uuid not in self._gpus:
+                self._gpus[uuid] = WatchedGpu(uuid, handle)
+                optional(pynvml.nvmlDeviceRegisterEvents, handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
 
     def _wait(self, seconds: float) -> dict[str, list[int]]:
         """The XIDs of the next seconds, by UUID; the first of them ends it, and takes with it those that are there."""
@@ -71,56 +77,14 @@ class _Reader:
 
     def _concerned(self, device: Any) -> list[str]:
         """The GPU of an event; all, where it is none that we know."""
-        for uuid, handle in self._handles.items():
-            if _address(handle) == _address(device):
+        for uuid, gpu in self._gpus.items():
+            if _address(gpu.handle) == _address(device):
                 return [uuid]
-        return list(self._handles)
+        return list(self._gpus)
 
 
 def _address(handle: Any) -> int:
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
-
-
-def _read(uuid: str, handle: Any) -> Reading:
-    try:
-        pynvml.nvmlDeviceGetMemoryInfo(handle)
-    except (pynvml.NVMLError_GpuIsLost, pynvml.NVMLError_ResetRequired):
-        return Reading(uuid, is_lost=True)
-    except pynvml.NVMLError:
-        pass
-    errors = _optional(
-        pynvml.nvmlDeviceGetTotalEccErrors, handle, pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, pynvml.NVML_VOLATILE_ECC
-    )
-    _, _, pending, failed = _optional(pynvml.nvmlDeviceGetRemappedRows, handle) or (None, None, None, None)
-    return Reading(
-        uuid,
-        uncorrected_errors=errors,
-        remap_pending=None if pending is None else bool(pending),
-        remap_failed=None if failed is None else bool(failed),
-        recovery_action=_recovery_action(handle),
-        parts=tuple(_parts(handle)),
-    )
-
-
-def _parts(handle: Any) -> Iterator[tuple[str, str | None]]:
-    for device in mig_devices(handle):
-        uuid = _optional(pynvml.nvmlDeviceGetUUID, device)
-        if uuid:
-            yield uuid, profile_of(_optional(pynvml.nvmlDeviceGetName, device) or "")
-
-
-def _recovery_action(handle: Any) -> int | None:
-    fields = _optional(pynvml.nvmlDeviceGetFieldValues, handle, [pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION])
-    if not fields or fields[0].nvmlReturn != pynvml.NVML_SUCCESS:
-        return None
-    return int(fields[0].value.uiVal)
-
-
-def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
-    try:
-        return query(*arguments)
-    except pynvml.NVMLError:
-        return None
 
 
 def _tell(readings: tuple[Reading, ...]) -> None:

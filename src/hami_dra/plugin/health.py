@@ -88,7 +88,7 @@ class GpuHealth:
                     for uuid in now - reached if reached is not None else ():
                         watch.arrived(uuid)
                     for reading in readings:
-                        if not reading.is_lost:
+                        if reading.is_there:
                             watch.divided(reading.uuid, reading.parts)
                     reached = now
         except (HealthUnknownError, OSError) as error:

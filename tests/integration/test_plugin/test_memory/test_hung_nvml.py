@@ -6,7 +6,7 @@ from hami_dra.kubeletplugin import ClaimError, ClaimRef, HealthStatus
 from tests.integration.test_plugin.memory import seen
 from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
 from tests.integration.test_plugin.runtime import RuntimeContainer
-from tests.integration.test_plugin.test_health import reported
+from tests.integration.test_plugin.test_health import LOST, Taints, reported, tainted, told_on_claims
 from tests.processes import is_asleep, pids_of
 
 
@@ -23,6 +23,21 @@ async def test_gpu_that_hangs_holds_up_no_call_and_no_end(node: Node, container:
         assert len(await anext(reports)) == 2
     assert "hami_dra_share_memory_granted_bytes" in await node.get("/metrics")
     assert await node.stop() == 0
+
+
+async def test_gpu_that_hangs_is_tainted_while_the_others_are_watched(node: Node) -> None:
+    hung: Taints = [(f"{DRIVER}/unusable", "NoSchedule", "hung")]
+    claim = await node.claim("ill", share("gpu", 0))
+    await node.prepared(claim)
+    await tainted(node, [], [])
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=1")
+    await tainted(node, hung, [])
+    await told_on_claims(node, "GpuUnusable", 1)
+    node.machine.fault(node.machine.gpus[1].uuid, "lost=1")
+    await tainted(node, hung, LOST)
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=0")
+    await tainted(node, [], LOST)
+    await told_on_claims(node, "GpuHealthy", 1)
 
 
 async def test_programs_that_a_gpu_holds_up_end_with_a_plugin_that_is_killed(
