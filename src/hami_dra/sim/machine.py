@@ -128,10 +128,14 @@ def create_machine(root: Path, gpus: Sequence[SimulatedGpu], driver: SimulatedDr
         machine.state.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(f"cannot lay out a machine in {root}: {error}") from error
-    _hami_sim("create", str(machine.state), *_driver_options(driver), *_gpu_options(machine.gpus))
-    for gpu in machine.gpus:
-        if gpu.mig is not None:
-            machine.divide(gpu.uuid, *gpu.mig)
+    try:
+        _hami_sim("create", str(machine.state), *_driver_options(driver), *_gpu_options(machine.gpus))
+        for gpu in machine.gpus:
+            if gpu.mig is not None:
+                machine.divide(gpu.uuid, *gpu.mig)
+    except MachineError:
+        machine.state.unlink(missing_ok=True)  # by which it would be taken for a machine
+        raise
     return machine
 
 
