@@ -69,6 +69,24 @@ def test_nothing_is_left_of_the_demo_when_its_terminal_is_closed(number: signal.
     assert (complaints, [each for each in begun if each.is_running()], folder.exists()) == ("", [], False)
 
 
+def test_a_claim_that_the_demos_plugin_refuses_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAMI_DRA_MEMORY_ENFORCEMENT", "driver")
+    story = hami_dra("demo")
+    assert story.returncode == 1
+    assert story.stderr.startswith("hami-dra demo: request small: the driver cannot hold the memory limit on GPU-")
+    assert story.stderr.count("\n") == 1
+
+
+def test_the_end_of_its_plugin_is_the_demos_and_is_said() -> None:
+    demo = demo_that_has("The scheduler's answer")
+    for each in psutil.Process(demo.pid).children():
+        each.kill()
+    _, complaints = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert complaints.startswith("hami-dra")
+    assert "Traceback" not in complaints
+
+
 def test_ctrl_c_while_it_loads_ends_it_without_a_word(tmp_path: Path) -> None:
     interrupted = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
     (tmp_path / "typer.py").write_text(interrupted)  # which is loaded in the place of that
@@ -107,6 +125,16 @@ def test_sim_says_what_is_wrong(tmp_path: Path, text: bytes, complaint: str) -> 
     assert done.stderr.startswith(f"hami-dra sim: {config}: {complaint}")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "root").exists()
+
+
+def test_a_machine_that_cannot_be_is_in_nobodys_way(tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    config.write_text('[[gpu]]\nmodel = "Tesla T4"\nmig = ["1g.5gb"]\n')
+    done = hami_dra("sim", tmp_path / "root", "--config", config)
+    assert (done.returncode, "(Tesla T4) cannot be divided by MIG" in done.stderr) == (1, True)
+    config.write_text('[[gpu]]\nmodel = "Tesla T4"\n')
+    done = hami_dra("sim", tmp_path / "root", "--config", config)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

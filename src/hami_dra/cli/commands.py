@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..kubeletplugin import ClaimError
 from ..local.node import NodeError
 from ..plugin.resize import ResizeError
 from ..plugin.resize import resize as resize_share
@@ -30,7 +31,7 @@ def demo() -> None:
     _heed(signal.SIGHUP, signal.SIGTERM)
     try:
         asyncio.run(run_demo())
-    except (DemoError, NodeError, MachineError) as error:
+    except (ClaimError, DemoError, NodeError, MachineError) as error:
         typer.echo(f"hami-dra demo: {error}", err=True)
         raise typer.Exit(1) from error
 

@@ -1,11 +1,12 @@
 """One node without a cluster: an API server in memory, a kubelet, and the driver's plugin as a process of its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+import grpc
 import msgspec
 
 from ..kube import KubeClient, ResourceClaim, ResourceClaimStatus, ResourceSlice
@@ -13,6 +14,8 @@ from ..kubeletplugin import ClaimRef, PreparedDevice
 from .allocator import allocate
 from .apiserver import ApiServer
 from .kubelet import Kubelet
+
+T = TypeVar("T")
 
 _START = 20.0
 _STOP = 10.0
@@ -70,18 +73,25 @@ class LocalNode:
         return await self.api.update_claim_status(msgspec.structs.replace(created, status=status))
 
     async def prepare(self, claim: ResourceClaim) -> tuple[PreparedDevice, ...]:
-        """Have the plugin prepare a claim; raises ClaimError."""
-        answer = (await self.kubelet.prepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
+        """Have the plugin prepare a claim; raises ClaimError and NodeError."""
+        answer = await self._answer(self.kubelet.prepare(self.driver, [_reference(claim)]), claim)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     async def release(self, claim: ResourceClaim) -> None:
-        """Have the plugin unprepare a claim, and delete it; raises ClaimError."""
-        problem = (await self.kubelet.unprepare(self.driver, [_reference(claim)]))[claim.metadata.uid]
+        """Have the plugin unprepare a claim, and delete it; raises ClaimError and NodeError."""
+        problem = await self._answer(self.kubelet.unprepare(self.driver, [_reference(claim)]), claim)
         if problem:
             raise problem
         await self.api.delete_claim(claim.metadata.namespace, claim.metadata.name)
+
+    async def _answer(self, call: Awaitable[Mapping[str, T]], claim: ResourceClaim) -> T:
+        """What the plugin answers of a claim."""
+        try:
+            return (await call)[claim.metadata.uid]
+        except (grpc.aio.AioRpcError, KeyError) as error:
+            raise NodeError(f"the plugin does not answer:\n{self._last_words()}") from error
 
     async def _start_plugin(self, api_server: str, registry: Path, started: AsyncExitStack) -> None:
         flags = {
