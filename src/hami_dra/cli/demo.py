@@ -141,7 +141,10 @@ class _Story:
         process = await asyncio.create_subprocess_exec(
             machine.smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE, process_group=0
         )
-        shown, _ = await process.communicate()
+        try:
+            shown, _ = await process.communicate()
+        finally:
+            await process.wait()  # left alone, its end might be noticed twice, which asyncio complains of
         for line in shown.decode().splitlines():
             self._out.print(f"  {line}")
 
