@@ -12,6 +12,9 @@
 
 #define WHOLE 100 /* percent */
 
+/* What is overdue for a time is looked for again after such a part of it. */
+#define OVERDUE_PARTS 32
+
 /* To see who waits for the turn takes calls of the kernel: so long is it taken to be as it was. */
 #define WANTED_NS 100000
 
@@ -120,6 +123,12 @@ int64_t compute_left(const struct compute *compute, uint64_t now) {
 uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wanted) {
     int64_t missing = wanted - compute_left(compute, now);
     return missing > 0 ? (uint64_t)missing * WHOLE / compute->cores : 0;
+}
+
+int64_t compute_until(const struct compute *compute, uint64_t now, uint64_t ns) {
+    int64_t waited = (int64_t)(now - compute->progressed);
+    int64_t rest = (int64_t)ns - waited;
+    return rest > waited / OVERDUE_PARTS ? rest : waited / OVERDUE_PARTS;
 }
 
 int64_t compute_wanted(const struct compute *compute) {

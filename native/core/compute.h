@@ -144,6 +144,10 @@ void compute_refresh(struct compute *compute);
 int64_t compute_left(const struct compute *compute, uint64_t now);
 uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wanted);
 
+/* How long until the GPU should have done so many ns of what was launched, since it last got on. Where it takes longer
+ * than that, one looks ever more seldom. */
+int64_t compute_until(const struct compute *compute, uint64_t now, uint64_t ns);
+
 /* How much is wanted before a turn begins. */
 int64_t compute_wanted(const struct compute *compute);
 

@@ -99,7 +99,7 @@ static void keep_turn(struct compute *compute, uint64_t *activity, uint64_t *idl
     else if (is_over(compute, now, in_flight))
         compute_end_turn(compute);
     else
-        nap(compute, (int64_t)in_flight - (int64_t)(now - compute->progressed), LONGEST_NAP_NS);
+        nap(compute, compute_until(compute, now, in_flight), LONGEST_NAP_NS);
 }
 
 static void end_turn(struct compute *compute) {
@@ -110,7 +110,8 @@ static void end_turn(struct compute *compute) {
     if (flight.marks == 0 || (remaining <= 0 && !flight.unknown))
         give_back(compute, now);
     else
-        nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : remaining, LONGEST_WAIT_NS);
+        nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : compute_until(compute, now, flight.ns),
+            LONGEST_WAIT_NS);
 }
 
 /* Until the process exits. */

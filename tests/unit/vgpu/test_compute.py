@@ -197,6 +197,16 @@ def test_who_waits_sleeps(launchers: Launchers) -> None:
     assert launcher.sleeps() - before < 4 * 300  # kernels
 
 
+def test_who_waits_for_what_nobody_knows_sleeps_too(launchers: Launchers) -> None:
+    """How long a kernel takes is not known as long as the first one runs."""
+    grant(launchers.container, 30)
+    launcher = launchers.start(5000 * MS)
+    launcher.wait_until_served(0.2)
+    before, had = launcher.sleeps(), launcher.served_s()
+    launcher.wait_until_served(had + 0.5)
+    assert launcher.sleeps() - before < 4 * 500  # ms
+
+
 @pytest.mark.parametrize("kernel_ns", [50_000, MS, 20 * MS])
 def test_neighbours_get_their_parts(launchers: Launchers, kernel_ns: int) -> None:
     small, large = launchers.container, neighbour(launchers.container, "large")
