@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef void *dlopen_fn(const char *file, int flags);
 typedef void *dlmopen_fn(Lmid_t space, const char *file, int flags);
