@@ -6,6 +6,7 @@ sockets, and libvgpu.so is preloaded into a process that takes memory.
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -61,6 +62,8 @@ class DemoError(Exception):
 
 async def run_demo() -> None:
     """Tell the story on standard output. Raises DemoError, and what the node raises."""
+    # Where Ctrl-C comes while a process is begun or ends, asyncio may miss its exit status, and warns of it.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="hami-dra-demo.") as folder:
         await _Story(Path(folder)).tell()
 
@@ -141,10 +144,7 @@ class _Story:
         process = await asyncio.create_subprocess_exec(
             machine.smi, query, "--format=csv", env=environment, stdout=asyncio.subprocess.PIPE, process_group=0
         )
-        try:
-            shown, _ = await process.communicate()
-        finally:
-            await process.wait()  # left alone, its end might be noticed twice, which asyncio complains of
+        shown, _ = await process.communicate()
         for line in shown.decode().splitlines():
             self._out.print(f"  {line}")
 
