@@ -167,30 +167,34 @@ def own_memory() -> dict[str, Any]:
     return seen | {"list_ms": 1000 * (time.perf_counter() - began), "lists": use.lists()}
 
 
+class _Name(ctypes.Structure):
+    """CUipcMemHandle."""
+
+    _fields_ = (("reserved", ctypes.c_char * 64),)
+
+
 def imported_memory() -> dict[str, Any]:
-    """What NVML says of a process before and after it opens 256 MiB that another has made."""
-    cuda = Driver()
-    cuda.primary()
-    name = (ctypes.c_char * 64)()
-    cuda.must("cuIpcGetMemHandle", name, cuda.allocate(256 * MIB))
-    command = [sys.executable, "-m", "bench.gpu.facts", "importer", bytes(name).hex()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-def importer(name: str) -> dict[str, Any]:
-    """The other process."""
+    """What NVML says of a process that opens 256 MiB of another, and once that other has ended."""
     cuda = Driver()
     cuda.primary()
     use, address = Use(), ctypes.c_uint64()
-    before = use.own()
+    seen = {"before": use.own()}
+    command = [sys.executable, "-m", "bench.gpu.facts", "maker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        name = _Name.from_buffer_copy(bytes.fromhex(process.stdout.readline()))
+        cuda.must("cuIpcOpenMemHandle_v2", ctypes.byref(address), name, 1)
+        seen["after"] = use.own()
+    return seen | {"its maker has ended": use.own()}
 
-    class Name(ctypes.Structure):
-        _fields_ = (("reserved", ctypes.c_char * 64),)
 
-    cuda.must("cuIpcOpenMemHandle_v2", ctypes.byref(address), Name.from_buffer_copy(bytes.fromhex(name)), 1)
-    return {"before": before, "after": use.own()}
+def maker() -> None:
+    """The other process, until its input ends."""
+    cuda, name = Driver(), _Name()
+    cuda.primary()
+    cuda.must("cuIpcGetMemHandle", ctypes.byref(name), cuda.allocate(256 * MIB))
+    print(bytes(name).hex(), flush=True)
+    sys.stdin.read()
 
 
 def exit_handlers() -> dict[str, Any]:
@@ -217,4 +221,7 @@ FACTS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(importer(sys.argv[2]) if sys.argv[1] == "importer" else FACTS[sys.argv[1]]()), flush=True)
+    if sys.argv[1] == "maker":
+        maker()
+    else:
+        print(json.dumps(FACTS[sys.argv[1]]()), flush=True)

@@ -7,6 +7,7 @@
 #include "core/devices.h"
 #include "core/driver.h"
 #include "core/inventory.h"
+#include "core/overhead.h"
 #include "core/physical.h"
 
 static CUresult keep(struct gpu *gpu, CUdevice device, size_t bytes, CUmemGenericAllocationHandle handle) {
@@ -55,16 +56,18 @@ CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void 
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-/* What another process has made counts there, and is kept as something that takes nothing: it may be a multicast
- * object. A handle that we know is once more of what this process has already. */
+/* What another process has made counts there as long as that one has it, and is kept as something that takes nothing:
+ * it may be a multicast object. A handle that we know is once more of what this process has already. */
 CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *shareable,
                                         CUmemAllocationHandleType type) {
     CUresult result = DRIVER(cuMemImportFromShareableHandle)(handle, shareable, type);
     if (result != CUDA_SUCCESS || !inventory_limits())
         return result;
     struct physical *physical = physical_of_handle(*handle);
-    if (physical == NULL)
+    if (physical == NULL) {
         physical = physical_new(NULL, 0, 0);
+        overheads_inherit();
+    }
     if (physical != NULL && physical_add_handle(physical, *handle))
         return result;
     DRIVER(cuMemRelease)(*handle);

@@ -123,6 +123,7 @@ void gpu_forget(struct gpu *gpu) {
     lock_release(&gpu->turn);
     gpu->counted = false;
     gpu->stale = false;
+    gpu->inherits = false;
     for (struct share *share = gpu->shares; share != NULL; share = share->next)
         share_forget(share);
 }

@@ -16,7 +16,8 @@ struct gpu {
     struct share *shares;              /* by path; none: the GPU is closed, nothing can be had of it */
     struct lock turn;                  /* between threads, as share_turn_begin is between processes */
     atomic_bool counted;               /* the contexts that this process has on it */
-    atomic_bool stale;                 /* and it may be that only code was loaded since: core/overhead.h */
+    atomic_bool stale;                 /* and they may have grown since, by what can wait: core/overhead.h */
+    atomic_bool inherits;              /* what others have made, as soon as they let go of it: likewise */
     _Atomic uint64_t counted_at;       /* on clock_ns, when they were counted last */
     struct gpu *next;
 };

@@ -4,6 +4,10 @@
  * It is what this process has of the GPU by NVML, less what the accounts say of its allocations. Only its own row of
  * NVML's list is read, so no process waits for another, or is mistaken for one. What another thread has just reserved
  * and not yet allocated makes the difference too small until it is settled again.
+ *
+ * Memory that several processes have is in the row of the one that made it. When that lets go of it, NVIDIA's kernel
+ * module passes it on to one of the others ("Choose the new owner" in mem.c, which gpuFindClientInfoWithPidIterator
+ * reads), whose accounts do not know it: so it is part of the difference there.
  */
 #include "core/overhead.h"
 
@@ -55,6 +59,8 @@ bool overhead_fits(struct gpu *gpu) {
     bool fits = backing != NULL && backing_end(backing, 0);
     if (!fits)
         atomic_store(&gpu->counted, false);
+    else if (atomic_load(&gpu->inherits))
+        overhead_is_stale(gpu);
     return fits;
 }
 
@@ -63,6 +69,15 @@ void overhead_is_stale(struct gpu *gpu) {
         return;
     atomic_store(&gpu->stale, true);
     atomic_store(&gpu->counted, false);
+}
+
+static void inherit(struct gpu *gpu) {
+    atomic_store(&gpu->inherits, true);
+    overhead_is_stale(gpu);
+}
+
+void overheads_inherit(void) {
+    inventory_for_each(inherit);
 }
 
 /* Without a context on it there is nothing to count yet. What is only stale can wait. */

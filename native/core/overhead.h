@@ -15,10 +15,14 @@ bool overhead_fits(struct gpu *gpu);
 /* After one with which it may have grown by code that was loaded late: it is counted with an allocation soon. */
 void overhead_is_stale(struct gpu *gpu);
 
+/* After one with which this process has memory that another has made. As soon as that one lets go of it the driver
+ * counts it for one of those that still have it, so this is asked again with every allocation soon, for good. */
+void overheads_inherit(void);
+
 /* After one with which it may have shrunk. */
 void overhead_settle(struct gpu *gpu);
 
-/* After the end of a context, on whatever GPU. */
+/* After the end of a context or of memory that another process has made, on whatever GPU. */
 void overheads_settle(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/physical.h"
 
 #include "core/lock.h"
+#include "core/overhead.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -67,8 +68,10 @@ static void let_go(struct physical *physical, uint64_t keepers) {
     lock_release(&lock);
     if (!last)
         return;
-    if (physical->gpu == NULL)
+    if (physical->gpu == NULL) {
         end(physical_take_all(space_of_object(physical)));
+        overheads_settle(); /* it may have been passed on to this process */
+    }
     gpu_give_back(physical->gpu, physical->bytes);
     free(physical);
 }

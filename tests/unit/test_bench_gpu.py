@@ -54,6 +54,8 @@ def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
         kept = facts[f"{kind}_arrays"]
         assert kept["map"] == 0
         assert (kept["after cuMemRelease"], kept["after unmapping"], kept["and waiting"]) == (64, 64, 0)
+    imported = facts["imported_memory"]
+    assert (imported["after"] - imported["before"], imported["its maker has ended"] - imported["before"]) == (0, 2**28)
     freed = facts["freed_in_order"]
     assert (freed["after cuMemFreeAsync"], freed["and waiting"]) == (64, 0)
     assert (facts["multicast"]["after cuMemRelease"], facts["multicast"]["and that of the object"]) == (64, 0)

@@ -146,3 +146,26 @@ show([
 ])
 """
     assert _seen(machine, program) == 4 * ["CUDA_ERROR_INVALID_VALUE"]
+
+
+def test_nvml_has_it_with_its_maker_and_then_with_one_of_those_that_still_have_it(machine: Machine) -> None:
+    """As NVIDIA's kernel module does."""
+    program = """
+import pynvml
+pynvml.nvmlInit()
+def shown(*processes):
+    rows = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(0))
+    used = {row.pid: row.usedGpuMemory // GIB for row in rows}
+    return [used.get(os.getpid()), *(used.get(process.pid) for process in processes)]
+handle = create(6)
+seen = [shown()]
+descriptor = call("cuMemExportToShareableHandle", handle, FD, 0)
+processes = [other(descriptor, descriptor) for _ in range(2)]
+seen.append(shown(*processes))
+call("cuMemRelease", handle)
+first, *both = shown(*processes)
+seen += [first, sorted(both)]
+end(processes.pop(both.index(6)))
+show([*seen, shown(*processes)])
+"""
+    assert _seen(machine, program, IMPORTS) == [[6], [6, 0, 0], 0, [0, 6], [0, 6]]

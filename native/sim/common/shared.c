@@ -34,6 +34,7 @@ static bool begin(const struct machine *machine, uint32_t index, unsigned slot, 
         atomic_store(&entry->place.cgroups[i], atomic_load(&machine->state->slots[slot].place.cgroups[i]));
     atomic_store(&entry->units, 0);
     atomic_store(&entry->gpu, gpu);
+    atomic_store(&entry->maker, slot + 1);
     atomic_fetch_add(&entry->generation, 1);
     return machine_lock(machine, entry, F_RDLCK, false);
 }
@@ -63,7 +64,18 @@ bool shared_join(const struct machine *machine, struct shared_name name) {
     return joined;
 }
 
-void shared_leave(const struct machine *machine, struct shared_name name) {
+static void forget_maker(struct sim_shared *entry, unsigned slot) {
+    uint32_t maker = slot + 1;
+    atomic_compare_exchange_strong(&entry->maker, &maker, 0);
+}
+
+void shared_forget_maker(const struct machine *machine, unsigned slot) {
+    for (uint32_t i = 0; i < shared_count(machine); i++)
+        forget_maker(entry_of(machine, i), slot);
+}
+
+void shared_leave(const struct machine *machine, unsigned slot, struct shared_name name) {
+    forget_maker(entry_of(machine, name.index), slot);
     machine_lock(machine, entry_of(machine, name.index), F_UNLCK, false);
 }
 
@@ -87,4 +99,22 @@ uint64_t shared_used(const struct machine *machine, unsigned gpu) {
     for (uint32_t i = 0; i < shared_count(machine); i++)
         used += shared_used_in(machine, i, gpu);
     return used;
+}
+
+/* Who has it for all that share it: its maker while it does, then whoever of the others the kernel names. */
+static bool counts_for(const struct machine *machine, uint32_t index, pid_t pid) {
+    uint32_t maker = atomic_load(&entry_of(machine, index)->maker);
+    pid_t owner;
+    if (maker != 0 && !slots_has_ended(machine, maker - 1) && slots_owner(machine, maker - 1, &owner))
+        return owner == pid;
+    return machine_lock_owner(machine, entry_of(machine, index), &owner) && owner == pid;
+}
+
+uint64_t shared_counted_for(const struct machine *machine, pid_t pid, unsigned gpu) {
+    uint64_t counted = 0;
+    for (uint32_t i = 0; i < shared_count(machine); i++) {
+        uint64_t used = shared_used_in(machine, i, gpu);
+        counted += used != 0 && counts_for(machine, i, pid) ? used : 0;
+    }
+    return counted;
 }

@@ -6,6 +6,7 @@
 #include "sim/common/slots.h"
 
 #include "sim/common/mig.h"
+#include "sim/common/shared.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,6 +54,7 @@ __attribute__((destructor)) static void end(void) {
 }
 
 static void wipe(const struct machine *machine, unsigned slot) {
+    shared_forget_maker(machine, slot);
     for (unsigned i = 0; i < mig_entries(machine->state); i++) {
         atomic_store(&slots_use(machine, slot, i)->memory, 0);
         atomic_store(&slots_use(machine, slot, i)->contexts, 0);

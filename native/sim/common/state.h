@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    9u /* of this layout */
+#define SIM_VERSION    10u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -125,6 +125,7 @@ struct sim_shared {
     _Atomic uint32_t units; /* of SIM_UNIT */
     _Atomic uint32_t gpu;
     _Atomic uint32_t generation; /* how often this entry was used before */
+    _Atomic uint32_t maker;      /* one more than its slot, as long as it shares it; 0: it no longer does */
     struct sim_place place;      /* of the process that made it */
 };
 

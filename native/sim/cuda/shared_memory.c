@@ -65,7 +65,7 @@ static bool device_of_gpu(unsigned gpu, CUdevice *device) {
 static void leave(struct shared_name name) {
     pthread_mutex_lock(&lock);
     if (--held[name.index] == 0)
-        shared_leave(&process_get()->machine, name);
+        shared_leave(&process_get()->machine, process_get()->slot, name);
     pthread_mutex_unlock(&lock);
 }
 

@@ -1,6 +1,7 @@
 /* Which processes use a device. */
 #include "sim/common/ledger.h"
 #include "sim/common/mig.h"
+#include "sim/common/shared.h"
 #include "sim/common/slots.h"
 #include "sim/nvml/library.h"
 #include "sim/nvml/table.h"
@@ -16,6 +17,7 @@ static bool process_on(unsigned gpu, unsigned slot, nvmlProcessInfo_t *process) 
     if (machine->state->process_list == SIM_PROCESSES_ABSENT || slots_has_ended(machine, slot) ||
         !slots_owner(machine, slot, &pid) || pid == 0)
         return false;
+    used += shared_counted_for(machine, pid, gpu);
     if (machine->state->process_list == SIM_PROCESSES_WITHOUT_MEMORY)
         used = 0;
     bool in_mig_device = mig_is_device(machine->state, gpu);

@@ -1,4 +1,4 @@
-"""Memory that processes share: it counts once, in the process that made it, as long as that one has it."""
+"""Memory that processes share: it counts once, in the process that made it, or in one that has it after that."""
 
 from typing import Any
 
@@ -62,9 +62,12 @@ class Other:
     def answer(self):
         return json.loads(self.process.stdout.readline())
 
-    def go_on(self):
+    def tell(self):
         self.process.stdin.write("go on\\n")
         self.process.stdin.flush()
+
+    def go_on(self):
+        self.tell()
         return self.answer()
 
     def end(self):
@@ -139,19 +142,85 @@ other.end()
     assert _seen(container, program, other) == [[600, True], 600]
 
 
-def test_what_its_maker_lets_go_of_no_longer_counts(container: Container) -> None:
-    """The driver tells an importer neither how large the memory is nor whether another process still counts it."""
+def test_what_its_maker_lets_go_of_counts_in_one_that_still_has_it(container: Container) -> None:
+    """As of a look at the memory soon, until it is let go of there too."""
     container.grant(0, GIB)
+    other = """
+handle = imported(sys.argv[1])
+address = mapped(handle, 600)
+answer(used())
+sys.stdin.readline()
+while used() == 0:
+    pass
+answer([used(), allocated(425), allocated(424), used()])
+sys.stdin.readline()
+call("cuMemRelease", handle)
+seen = [used()]
+call("cuMemUnmap", address, 600 * MIB)
+answer([*seen, used()])
+sys.stdin.readline()
+"""
     program = """
 handle = create(600)
 descriptor = exported(handle)
 other = Other(descriptor, descriptor)
-other.answer()
+seen.append(other.answer())
 call("cuMemRelease", handle)
-seen.append(used())
+seen += [used(), other.go_on(), used(), other.go_on()]
 other.end()
 """
-    assert _seen(container, program, IMPORTS + "answer(used()); sys.stdin.readline()") == [0]
+    assert _seen(container, program, other) == [600, 0, [600, OUT_OF_MEMORY, 0, 1024], 1024, [1024, 424]]
+
+
+def test_what_its_maker_lets_go_of_counts_once_however_many_still_have_it(container: Container) -> None:
+    """Which of them has it in its account is the driver's choice; when that one ends, it is another."""
+    container.grant(0, GIB)
+    other = """
+address = mapped(imported(sys.argv[1]), 600)
+answer("ready")
+while sys.stdin.readline():
+    while used() == 0:
+        pass
+    answer([used(), allocated(425)])
+"""
+    program = """
+handle = create(600)
+descriptor = exported(handle)
+others = [Other(descriptor, descriptor) for _ in range(3)]
+for other in others:
+    other.answer()
+call("cuMemRelease", handle)
+while others:
+    for other in others:
+        other.tell()
+    seen.append([other.answer() for other in others])
+    others.pop(0).end()
+seen.append(used())
+"""
+    counted = [600, OUT_OF_MEMORY]
+    assert _seen(container, program, other) == [[counted] * 3, [counted] * 2, [counted], 0]
+
+
+def test_memory_of_an_opened_handle_counts_where_its_maker_has_ended(container: Container) -> None:
+    container.grant(0, GIB)
+    other = """
+handle = call("cuIpcGetMemHandle", call("cuMemAlloc", 600 * MIB))
+answer(ctypes.string_at(handle.getPtr(), 64).hex())
+sys.stdin.readline()
+"""
+    program = """
+other = Other("")
+handle = cuda.CUipcMemHandle()
+ctypes.memmove(handle.getPtr(), bytes.fromhex(other.answer()), 64)
+address = call("cuIpcOpenMemHandle", handle, 1)
+other.end()
+while used() == 0:
+    pass
+seen += [used(), allocated(425)]
+call("cuIpcCloseMemHandle", address)
+seen.append(used())
+"""
+    assert _seen(container, program, other) == [600, OUT_OF_MEMORY, 0]
 
 
 def test_a_process_that_imports_its_own_memory_counts_it_once_and_until_it_lets_go_of_it(container: Container) -> None:
