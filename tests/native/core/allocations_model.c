@@ -2,13 +2,16 @@
  * Compares the table of allocations with a model: an array of all keys that are in it.
  *
  * Usage: allocations_model SEED STEPS. Keys are chosen from few, so that they come and go and collide.
+ *        allocations_model full: how many entries a look-up reads at most, with LIVE allocations.
  */
 #include "core/allocations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEYS 3000
+#define LIVE 100000
 
 static struct allocations table;
 static uint64_t model[KEYS]; /* bytes of each key, 0: not there */
@@ -67,7 +70,30 @@ static int take_out_thirds(void) {
     return given_back == expected ? 0 : fail("not the bytes of all removed entries came back", 0);
 }
 
+/* A look-up ends where nothing is. */
+static uint32_t longest_run(const struct allocations_part *part) {
+    uint32_t run = 0, longest = 0;
+    for (uint32_t i = 0; i < 2 * part->capacity; i++) { /* runs go on from the end to the beginning */
+        run = part->entries[i % part->capacity].key != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+static int show_longest_run(void) {
+    uint32_t longest = 0;
+    for (size_t index = 0; index < LIVE; index++)
+        if (!allocations_add(&table, &(struct allocation){.key = key_of(index), .bytes = 1, .gpu = &gpu}))
+            return fail("no memory", index);
+    for (int i = 0; i < ALLOCATIONS_PARTS; i++)
+        longest = longest_run(&table.parts[i]) > longest ? longest_run(&table.parts[i]) : longest;
+    printf("%u\n", longest);
+    return 0;
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "full") == 0)
+        return show_longest_run();
     if (count != 3)
         return 2;
     srandom((unsigned int)atoi(arguments[1]));

@@ -117,6 +117,12 @@ def test_the_table_of_allocations_is_as_good_as_an_array(programs: Path, seed: s
     assert done.returncode == 0, done.stderr
 
 
+def test_defect_7_an_allocation_is_found_in_a_few_reads_however_many_live(programs: Path) -> None:
+    """HAMi-core walks the list of all of them; here 100,000 live."""
+    done = _run(programs / "allocations_model", "full")
+    assert 0 < int(done.stdout) < 100, done.stderr
+
+
 @pytest.mark.not_sanitized(reason="each instruction is stepped, the sanitizer's would be too")
 def test_the_ledger_is_exact_whichever_instruction_a_process_is_killed_at(programs: Path) -> None:
     done = _run(programs / "ledger_kills")
