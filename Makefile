@@ -57,7 +57,7 @@ bench-plugin: build $(VENV)/.test ## what the node plugin costs: its start, its 
 bench-hook: build $(VENV)/.test ## what hami-dra-oci-hook adds to a container's start (ARGS="--rounds 1000")
 	@$(BIN)/python -m bench.hook $(ARGS)
 
-bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one: are its accounts exact?
+bench-races: build $(VENV)/.test ## 1,000 races for a share, then 10,000 kills in one, and the same with two: are the accounts exact?
 	@$(BIN)/python -m bench.ledger races
 	@$(BIN)/python -m bench.ledger kills
 

@@ -10,6 +10,7 @@ from hami_dra.shares.share import Share
 from tests.unit.vgpu.container import MIB, SUCCESS, Client, Container
 
 LIMIT = 64 * MIB
+SHARES = ([LIMIT], [LIMIT * 5 // 8, LIMIT * 3 // 8])  # of one GPU
 _SURVIVORS = MIB  # what the survivor holds all the time
 
 _CROWD = 2  # processes that hammer at a time
@@ -21,13 +22,13 @@ UNLIMITED = {"LD_PRELOAD": ""}
 
 @dataclass
 class KillCampaign:
-    """Starts processes that hammer a share of LIMIT bytes, and kills them; one survives and sees to the accounts.
+    """Starts processes that hammer shares of LIMIT bytes, and kills them; one survives and sees to the accounts.
 
     Every other one is killed while it starts; the others tell first how long their first allocation had them wait.
     """
 
     container: Container
-    share: Share
+    shares: list[Share]
     waits_ns: list[int] = field(default_factory=list)
     _crowd: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
@@ -58,7 +59,8 @@ class KillCampaign:
         """What the dead held can be had at once, and nobody but the survivor is counted."""
         result, key = survivor.allocate(LIMIT - _SURVIVORS)
         assert result == SUCCESS
-        assert self.container.use(self.share) == {survivor.pid: LIMIT}
+        for share in self.shares:
+            assert self.container.use(share) == {survivor.pid: share.memory}
         assert survivor.used() == LIMIT == self.container.used_on(0)
         assert survivor.release(key) == SUCCESS
         assert survivor.used() == _SURVIVORS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.vgpu.container import GIB, MIB, OUT_OF_MEMORY, SUCCESS, Container
-from tests.unit.vgpu.kills import LIMIT, KillCampaign, native_waits_ns
+from tests.unit.vgpu.kills import SHARES, KillCampaign, native_waits_ns
 from tests.unit.vgpu.races import race
 
 RACES = 24
@@ -87,8 +87,11 @@ def test_a_killed_process_is_no_longer_shown(container: Container) -> None:
 
 
 @pytest.mark.not_sanitized(reason="it bounds how long newcomers wait, which a sanitizer lengthens")
-def test_kills_at_random_instants_leave_exact_accounts_and_nobody_waits(container: Container) -> None:
-    campaign = KillCampaign(container, container.grant(0, LIMIT))
+@pytest.mark.parametrize("limits", SHARES)
+def test_kills_at_random_instants_leave_exact_accounts_and_nobody_waits(
+    container: Container, limits: list[int]
+) -> None:
+    campaign = KillCampaign(container, [container.grant(0, limit) for limit in limits])
     campaign.run(KILLS)
     assert max(campaign.waits_ns) < max(native_waits_ns(container, NATIVE)) + LONGEST_WAIT_NS
 
