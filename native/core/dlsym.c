@@ -52,9 +52,9 @@ static void *answer(const struct hook *hook, void *handle, void *driver, void *f
     if (found == NULL)
         return NULL;
     if (driver != NULL && (found == driver || handle == RTLD_NEXT))
-        return hook->wrapper;
-    if (found == hook->wrapper)
-        return driver == NULL ? behind_us(hook->name) : found;
+        return hook_wrapper(hook);
+    if (found == hook_wrapper(hook))
+        return driver == NULL ? behind_us(driver_name(hook->function)) : found;
     return is_of_a_driver(found, hook->library) ? driver_missing(hook->function) : found;
 }
 
@@ -63,7 +63,7 @@ static void *driver_answer(const struct hook *hook, void *found) {
     if (found == NULL)
         return NULL;
     driver_remember(hook->function, found);
-    return hook->wrapper;
+    return hook_wrapper(hook);
 }
 
 /* The driver is looked at before the real answer is asked for, so that dlerror() speaks of the latter. */

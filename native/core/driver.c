@@ -16,10 +16,22 @@ static const char *const sonames[LIBRARY_COUNT] = {
     [LIBRARY_NVML] = "libnvidia-ml.so.1",
 };
 
-struct function_row {
-    const char *name;
-    enum library library;
-    void *missing; /* stands in where the driver has none */
+/* Text, not pointers to it: of each address in a table the loader makes a new one in every process that we are loaded
+ * into. */
+static const char names[FUNCTION_COUNT][DRIVER_NAME_SIZE] = {
+#define HOOK(library, effect, name, base, since, stream, parameters) #name,
+#define CALL(library, name, parameters)                              #name,
+#include "core/hooks.def"
+#undef HOOK
+#undef CALL
+};
+
+static const unsigned char library_of[FUNCTION_COUNT] = {
+#define HOOK(library, effect, name, base, since, stream, parameters) LIBRARY_##library,
+#define CALL(library, name, parameters)                              LIBRARY_##library,
+#include "core/hooks.def"
+#undef HOOK
+#undef CALL
 };
 
 #define MISSING_CUDA CUDA_ERROR_NOT_FOUND
@@ -28,6 +40,7 @@ struct function_row {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #define DEFINE_MISSING(library, name, parameters)                                                                      \
+    _Static_assert(sizeof #name <= DRIVER_NAME_SIZE, "its end is needed");                                             \
     static RESULT_##library missing_##name parameters {                                                                \
         return MISSING_##library;                                                                                      \
     }
@@ -38,9 +51,10 @@ struct function_row {
 #undef CALL
 #pragma GCC diagnostic pop
 
-static const struct function_row functions[FUNCTION_COUNT] = {
-#define HOOK(library, effect, name, base, since, stream, parameters) {#name, LIBRARY_##library, (void *)missing_##name},
-#define CALL(library, name, parameters)                              {#name, LIBRARY_##library, (void *)missing_##name},
+/* Stand in where the driver has none. */
+static void *const missing[FUNCTION_COUNT] = {
+#define HOOK(library, effect, name, base, since, stream, parameters) (void *)missing_##name,
+#define CALL(library, name, parameters)                              (void *)missing_##name,
 #include "core/hooks.def"
 #undef HOOK
 #undef CALL
@@ -72,13 +86,12 @@ void driver_remember(enum function function, void *address) {
 }
 
 static COLD void *find(enum function function) {
-    const struct function_row *row = &functions[function];
-    void *library = library_handle(row->library, RTLD_NOLOAD);
+    void *library = library_handle(library_of[function], RTLD_NOLOAD);
     if (library == NULL)
-        return row->missing; /* not remembered: the program may load it yet */
-    void *address = real_dlsym()(library, row->name);
+        return missing[function]; /* not remembered: the program may load it yet */
+    void *address = real_dlsym()(library, names[function]);
     if (address == NULL)
-        address = row->missing;
+        address = missing[function];
     driver_remember(function, address);
     return address;
 }
@@ -89,7 +102,11 @@ void *driver_function(enum function function) {
 }
 
 void *driver_missing(enum function function) {
-    return functions[function].missing;
+    return missing[function];
+}
+
+const char *driver_name(enum function function) {
+    return names[function];
 }
 
 const char *driver_soname(enum library library) {
@@ -98,5 +115,5 @@ const char *driver_soname(enum library library) {
 
 void *driver_function_or_null(enum function function) {
     void *address = driver_function(function);
-    return address != functions[function].missing ? address : NULL;
+    return address != missing[function] ? address : NULL;
 }

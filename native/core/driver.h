@@ -19,6 +19,10 @@ void *driver_function_or_null(enum function function);
 /* What stands in for a function that the driver does not have: it answers as above. */
 void *driver_missing(enum function function);
 
+/* As the driver exports it: the longest name has room. */
+#define DRIVER_NAME_SIZE 48
+const char *driver_name(enum function function);
+
 /* libcuda.so.1, libnvidia-ml.so.1. */
 const char *driver_soname(enum library library);
 

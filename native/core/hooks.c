@@ -1,6 +1,8 @@
 /* The rows of hooks.def. */
 #include "core/hooks.h"
 
+#include "core/driver.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -9,8 +11,7 @@
 
 const struct hook hooks[] = {
 #define HOOK(library, effect, name, base, since, stream, parameters)                                                   \
-    {#name, #base,          sizeof #name - 1, sizeof #base - 1, (void *)name, FUNCTION_##name, LIBRARY_##library,      \
-     since, STREAM_##stream},
+    {FUNCTION_##name, LIBRARY_##library, since, STREAM_##stream, sizeof #name - 1, sizeof #base - 1},
 #define CALL(library, name, parameters)
 #include "core/hooks.def"
 #undef HOOK
@@ -18,6 +19,18 @@ const struct hook hooks[] = {
 };
 
 const int hook_count = sizeof hooks / sizeof *hooks;
+
+static void *const wrappers[] = {
+#define HOOK(library, effect, name, base, since, stream, parameters) (void *)name,
+#define CALL(library, name, parameters)
+#include "core/hooks.def"
+#undef HOOK
+#undef CALL
+};
+
+void *hook_wrapper(const struct hook *hook) {
+    return wrappers[hook - hooks];
+}
 
 /* Nearly every name that a program looks up is none of ours: tell those apart by their first letters. Without strncmp,
  * which may be the very function that an interposer is looking for (objects.c). */
@@ -30,7 +43,7 @@ const struct hook *hook_named(const char *name) {
         return NULL;
     size_t length = strlen(name);
     for (int i = 0; i < hook_count; i++)
-        if (hooks[i].name_length == length && memcmp(hooks[i].name, name, length) == 0)
+        if (hooks[i].name_length == length && memcmp(driver_name(hooks[i].function), name, length) == 0)
             return &hooks[i];
     return NULL;
 }

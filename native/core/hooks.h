@@ -36,19 +36,19 @@ enum function {
 #undef CALL
 
 struct hook {
-    const char *name;
-    const char *base;
-    unsigned short name_length;
-    unsigned short base_length;
-    void *wrapper;
     enum function function;
     enum library library;
     int since;
     uint64_t stream; /* flag of cuGetProcAddress */
+    unsigned short name_length;
+    unsigned short base_length; /* of what a program asks cuGetProcAddress for: every name begins with its base */
 };
 
 extern const struct hook hooks[];
 extern const int hook_count;
+
+/* What a program is given in its place. */
+void *hook_wrapper(const struct hook *hook);
 
 /* The row of an exported name, or NULL if we do not intercept it. */
 const struct hook *hook_named(const char *name);

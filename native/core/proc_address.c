@@ -8,16 +8,19 @@
 #include "core/driver.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 static void *ask_driver(const struct hook *hook) {
     void *address = NULL;
+    char base[DRIVER_NAME_SIZE];
+    snprintf(base, sizeof base, "%.*s", (int)hook->base_length, driver_name(hook->function));
     CUdriverProcAddressQueryResult status;
     CUresult result;
     if (driver_function_or_null(FUNCTION_cuGetProcAddress_v2) != NULL)
-        result = DRIVER(cuGetProcAddress_v2)(hook->base, &address, hook->since, hook->stream, &status);
+        result = DRIVER(cuGetProcAddress_v2)(base, &address, hook->since, hook->stream, &status);
     else
-        result = DRIVER(cuGetProcAddress)(hook->base, &address, hook->since, hook->stream);
+        result = DRIVER(cuGetProcAddress)(base, &address, hook->since, hook->stream);
     return result == CUDA_SUCCESS ? address : NULL;
 }
 
@@ -39,7 +42,8 @@ static bool means(const struct hook *hook, void *address) {
 static const struct hook *find(const char *symbol, void *address, bool (*is)(const struct hook *hook, void *address)) {
     for (int i = hook_count - 1; i >= 0; i--) {
         const struct hook *hook = &hooks[i];
-        if (hook->library == LIBRARY_CUDA && strncmp(symbol, hook->base, hook->base_length) == 0 && is(hook, address))
+        bool has_base = strncmp(symbol, driver_name(hook->function), hook->base_length) == 0;
+        if (hook->library == LIBRARY_CUDA && has_base && is(hook, address))
             return hook;
     }
     return NULL;
@@ -50,7 +54,7 @@ static void exchange(const char *symbol, void **function) {
     if (hook == NULL)
         hook = find(symbol, *function, means);
     if (hook != NULL)
-        *function = hook->wrapper;
+        *function = hook_wrapper(hook);
 }
 
 CUresult cuGetProcAddress(const char *symbol, void **function, int version, uint64_t flags) {

@@ -23,6 +23,10 @@ def test_nothing_but_hooked_functions_is_exported(container: Container) -> None:
     assert exported == {row[2] for row in _table(container)} | {"dlopen", "dlmopen", "dlsym", "dlvsym"}
 
 
+def test_every_name_begins_with_what_a_program_asks_cugetprocaddress_for(container: Container) -> None:
+    assert [row for row in _table(container) if not row[2].startswith(row[3])] == []
+
+
 def _answers(container: Container, *driver: str, **environment: str) -> dict[str, str]:
     done = container.run(container.programs / "linked", *driver, **environment)
     assert done.returncode == 0, done.stderr
