@@ -28,10 +28,10 @@ static struct freed *all;
 static _Atomic unsigned count;
 static unsigned ending; /* threads that have contexts end: events may end under us */
 
-/* How many there must be before a free looks at them, so that those that wait for one kernel are not looked at each
- * time. */
+/* A free looks at them when there are twice as many as the last look has left, and a few more: those that wait for one
+ * kernel are not looked at each time. */
 #define FEW 16
-static _Atomic unsigned many = FEW;
+static _Atomic unsigned left;
 
 static void give_back(struct freed *freed) {
     while (freed != NULL) {
@@ -103,10 +103,10 @@ static bool set_event(struct freed *freed, CUstream stream) {
 
 /* A program may free for its whole life and never wait. */
 static void keep_few(void) {
-    if (count < many)
+    if (count < 2 * left + FEW)
         return;
     (void)stream_order_collect();
-    many = 2 * count + FEW;
+    left = count;
 }
 
 static void add(CUstream stream, struct freed what) {
@@ -154,7 +154,7 @@ void stream_order_forget(void) {
     /* Another of the parent's threads may have been in the middle of a change: nothing in here can be relied on. */
     all = NULL;
     count = 0;
-    many = FEW;
+    left = 0;
     ending = 0;
     lock_release(&lock);
 }
