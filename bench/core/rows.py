@@ -43,7 +43,7 @@ def rows() -> Iterator[Row]:
     yield Row("cuInit", 101, _first_call("init"))
     yield Row("cuInit, context, first allocation", 101, _first_call("first"))
     yield Row("start of /bin/true", 101, _true)
-    for processes, repetitions in ((1, 15), (32, 15), (300, 7)):
+    for processes, repetitions in ((1, 15), (32, 15), (300, 15)):
         yield Row(f"{processes} starting, 60 ms context each", repetitions, _starts(processes), context_ms=60)
 
 
