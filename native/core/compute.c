@@ -12,7 +12,7 @@
 
 #define WHOLE 100 /* percent */
 
-/* What is overdue for a time is looked for again after such a part of it. */
+/* What is late is looked for again after such a part of the time by which it is. */
 #define OVERDUE_PARTS 32
 
 /* To see who waits for the turn takes calls of the kernel: so long is it taken to be as it was. */
@@ -126,9 +126,8 @@ uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wante
 }
 
 int64_t compute_until(const struct compute *compute, uint64_t now, uint64_t ns) {
-    int64_t waited = (int64_t)(now - compute->progressed);
-    int64_t rest = (int64_t)ns - waited;
-    return rest > waited / OVERDUE_PARTS ? rest : waited / OVERDUE_PARTS;
+    int64_t rest = (int64_t)ns - (int64_t)(now - compute->progressed);
+    return rest > 0 ? rest : -rest / OVERDUE_PARTS;
 }
 
 int64_t compute_wanted(const struct compute *compute) {

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/driver.h"
 #include "core/futex.h"
+#include "core/numbers.h"
 #include "core/real_dl.h"
 
 #include <dlfcn.h>
@@ -106,11 +107,12 @@ static void end_turn(struct compute *compute) {
     uint64_t now = clock_ns();
     compute_collect(compute, now);
     struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
-    int64_t remaining = (int64_t)flight.ns - (int64_t)(now - compute->progressed) - AHEAD_NS;
+    uint64_t until = less_or_0(flight.ns, AHEAD_NS);
+    int64_t remaining = (int64_t)until - (int64_t)(now - compute->progressed);
     if (flight.marks == 0 || (remaining <= 0 && !flight.unknown))
         give_back(compute, now);
     else
-        nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : compute_until(compute, now, flight.ns),
+        nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : compute_until(compute, now, until),
             LONGEST_WAIT_NS);
 }
 
