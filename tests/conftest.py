@@ -1,5 +1,6 @@
-"""Chooses which build of native/ the tests run on: the one that is installed, or one with a sanitizer."""
+"""What all tests run on: a build of native/, installed or with a sanitizer, and the signals of a terminal."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "not_sanitized(reason): cannot run on a build with a sanitizer")
+    # A shell has what it starts with `&` ignore it, and all that tests start would: none would end at Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sanitizer = _sanitizer(config)
     if sanitizer is not None:
         native._LIB = sanitizer.folder / "lib"
