@@ -20,12 +20,13 @@ _NOT_ASKED_FOR_LEAKS = (Path(sys.executable).name, "unshare")
 
 @dataclass(frozen=True)
 class Sanitizer:
-    """One such build: what gcc is told for it, the library that must come first in its processes, and its variable."""
+    """One such build: what gcc is told, the library that comes first in its processes, its variable and options."""
 
     name: str
     flags: str
     runtime: str
     variable: str
+    options: str
 
     @property
     def folder(self) -> Path:
@@ -39,7 +40,7 @@ class Sanitizer:
         options.mkdir()
         for program in _NOT_ASKED_FOR_LEAKS:
             (options / program).write_text("detect_leaks=0")
-        log = f"log_path={reports}/report:log_exe_name=1:handle_sigill=1"
+        log = f"log_path={reports}/report:log_exe_name=1:handle_sigill=1:{self.options}"
         return {"LD_PRELOAD": _path_of(self.runtime), self.variable: f"{log}:include_if_exists={options}/%b"}
 
 
@@ -52,8 +53,9 @@ def _path_of(runtime: str) -> str:
 SANITIZERS = {
     sanitizer.name: sanitizer
     for sanitizer in (
-        Sanitizer("address", "address,undefined", "libasan.so", "ASAN_OPTIONS"),
-        Sanitizer("thread", "thread", "libtsan.so", "TSAN_OPTIONS"),
+        Sanitizer("address", "address,undefined", "libasan.so", "ASAN_OPTIONS", ""),
+        # Else a process sleeps for a second when it exits, and may have its turn on a GPU so long.
+        Sanitizer("thread", "thread", "libtsan.so", "TSAN_OPTIONS", "atexit_sleep_ms=0"),
     )
 }
 
