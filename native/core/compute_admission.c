@@ -118,12 +118,12 @@ static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_fligh
     return true;
 }
 
-/* True where the stream has room for another launch, or does not get on without it. Where it has none, it has for more
- * than one once half of what is in flight is over. */
+/* True where the stream has room for another launch, or does not get on without it. */
 static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now, const struct flight *flight) {
     if (!is_full(lane, flight) || is_indulged(compute, now, flight->ns))
         return true;
-    wait_for_news(compute, clamp(compute_until(compute, now, flight->ns / 2), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
+    wait_for_news(compute,
+                  clamp(compute_until(compute, now, flight->ns / flight->marks), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
     return false;
 }
 
@@ -219,7 +219,7 @@ static uint64_t allowance(struct compute *compute, uint64_t now, const struct pa
         return 0;
     int64_t left = compute_left(compute, now) - (int64_t)pass->in_flight;
     int64_t least = compute_may_borrow(compute, now) ? ALLOWANCE_NS / 2 : 0;
-    return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 1);
+    return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 2);
 }
 
 COLD CUresult compute_launched(struct pass pass, CUresult result) {
