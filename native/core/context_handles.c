@@ -5,7 +5,7 @@
  */
 #include "core/context_handles.h"
 
-#include "core/driver.h"
+#include "core/current.h"
 #include "core/physical.h"
 
 #include <stdlib.h>
@@ -67,11 +67,6 @@ CUresult context_handles_freed(struct allocation allocation, struct allocations 
     return result;
 }
 
-static bool is_alive(CUcontext context) {
-    unsigned int version;
-    return DRIVER(cuCtxGetApiVersion)(context, &version) == CUDA_SUCCESS;
-}
-
 /* An array goes with what is mapped to it. */
 static bool every(uint64_t handle) {
     (void)physical_taken(physical_take_all(space_of_array(handle)), CUDA_SUCCESS);
@@ -80,7 +75,7 @@ static bool every(uint64_t handle) {
 
 void context_handles_forget_freed(void) {
     for (struct context *context = contexts; context != NULL; context = context->next)
-        if (!is_alive(context->handle))
+        if (!context_is_alive(context->handle))
             allocations_remove_if(&context->allocations, every);
 }
 

@@ -1,4 +1,4 @@
-/* Which context is current to the calling thread. */
+/* Contexts: which one is current to the calling thread, and whether one is still there. */
 #ifndef HAMI_CORE_CURRENT_H
 #define HAMI_CORE_CURRENT_H
 
@@ -13,6 +13,11 @@ static inline bool context_enter(CUcontext context) {
 static inline void context_leave(void) {
     CUcontext popped;
     DRIVER(cuCtxPopCurrent_v2)(&popped);
+}
+
+static inline bool context_is_alive(CUcontext context) {
+    unsigned int version;
+    return DRIVER(cuCtxGetApiVersion)(context, &version) == CUDA_SUCCESS;
 }
 
 #endif

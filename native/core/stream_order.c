@@ -9,7 +9,7 @@
 #include "core/stream_order.h"
 
 #include "core/compute.h"
-#include "core/driver.h"
+#include "core/current.h"
 #include "core/events.h"
 #include "core/lock.h"
 
@@ -69,8 +69,7 @@ static bool is_reached(const struct freed *freed) {
 }
 
 static bool has_no_context(const struct freed *freed) {
-    unsigned int version;
-    return DRIVER(cuCtxGetApiVersion)(freed->context, &version) != CUDA_SUCCESS;
+    return !context_is_alive(freed->context);
 }
 
 /* Events are not to be looked at while any thread captures a stream, unless one says that it means none of that. */
