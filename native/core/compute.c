@@ -233,11 +233,21 @@ bool compute_has_ended(void) {
     return atomic_load_explicit(&ended, memory_order_acquire);
 }
 
+/* Nobody will see what is under way end, so it is paid for as what it is expected to take. The thread ends the turn. */
+static void settle(struct compute *compute) {
+    uint64_t now = clock_ns();
+    compute_collect(compute, now);
+    compute_charge(compute, now, lanes_in_flight(&compute->lanes, &compute->costs).ns);
+    futex_tell(&compute->calls);
+}
+
 /* Whoever has the lock after this knows. */
 static void see_out(struct gpu *gpu) {
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
-    if (compute != NULL && lock_take_within(&compute->lock, LAST_CALL_MS))
-        lock_release(&compute->lock);
+    if (compute == NULL || !lock_take_within(&compute->lock, LAST_CALL_MS))
+        return;
+    settle(compute);
+    lock_release(&compute->lock);
 }
 
 static void end(void) {

@@ -141,12 +141,22 @@ static void look_after_turns(struct compute *compute) {
         }
 }
 
+/* A program may take its time to exit. When its last work is over only the clock tells: the driver is asked no more. */
+static void end_last_turn(struct compute *compute) {
+    if (compute->state != TURN_OURS && compute->state != TURN_ENDING)
+        return;
+    uint64_t in_flight = lanes_in_flight(&compute->lanes, &compute->costs).ns;
+    nap(compute, (int64_t)less_or_0(in_flight, clock_ns() - compute->progressed), INT64_MAX);
+    turn_end(&compute->turn);
+}
+
 /* It never returns: the driver would clear up after a thread that has called it, at a time when it should not. */
 static void *look_after(void *argument) {
     struct compute *compute = argument;
     prctl(PR_SET_NAME, "hami-turns");
     lock_take(&compute->lock);
     look_after_turns(compute);
+    end_last_turn(compute);
     lock_release(&compute->lock);
     for (;;)
         pause();

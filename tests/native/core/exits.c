@@ -3,7 +3,9 @@
  * driver's, as those of libraries do that were loaded before the driver was initialized, and calls it, as some do. It
  * has freed memory behind that work, and looks at what NVML says, which lives longer.
  *
- * Usage: exits KERNEL_NS LAUNCHES
+ * Usage: exits KERNEL_NS LAUNCHES LINGER_MS
+ *
+ * Prints a line when it begins to linger.
  */
 #include "abi/cuda.h"
 #include "abi/nvml.h"
@@ -13,7 +15,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LINGER_NS 200000000
+#define NS_PER_MS 1000000
+#define MS_PER_S  1000
 
 #define FUNCTIONS(X)                                                                                                   \
     X(cuInit, (unsigned int))                                                                                          \
@@ -57,9 +60,13 @@ static void must(CUresult result, const char *what) {
     _Exit(1);
 }
 
+static long linger_ms;
+
 static void linger(void) {
     nvmlMemory_t memory;
-    nanosleep(&(struct timespec){.tv_nsec = LINGER_NS}, NULL);
+    puts("lingers");
+    fflush(stdout);
+    nanosleep(&(struct timespec){linger_ms / MS_PER_S, linger_ms % MS_PER_S * NS_PER_MS}, NULL);
     if (nvmlDeviceGetMemoryInfo(device, &memory) != NVML_SUCCESS)
         _Exit(1);
     if (cuDevicePrimaryCtxRelease_v2(0) != CUDA_ERROR_DEINITIALIZED)
@@ -69,8 +76,9 @@ static void linger(void) {
 int main(int argc, char **argv) {
     atexit(linger);
     void *library = dlopen("libcuda.so.1", RTLD_NOW);
-    if (argc != 3 || library == NULL)
+    if (argc != 4 || library == NULL)
         return 2;
+    linger_ms = atol(argv[3]);
 #define FIND(name, parameters) name = dlsym(library, #name);
     FUNCTIONS(FIND)
     uint64_t kernel_ns = strtoull(argv[1], NULL, 10);

@@ -323,8 +323,30 @@ def test_a_program_may_end_while_the_gpu_works_for_it(launchers: Launchers, kern
     """Nobody may look at events any more once the driver has been through what it does as a process exits."""
     container = launchers.container
     grant(container, 30)
-    done = container.run(container.programs / "exits", str(kernel_ns), str(launches))
+    done = container.run(container.programs / "exits", str(kernel_ns), str(launches), "200")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_that_takes_its_time_to_exit_does_not_keep_its_turn(launchers: Launchers) -> None:
+    container = launchers.container
+    other = neighbour(container, "other")
+    grant(container, 50)
+    grant(other, 50)
+    with container.start("exits", str(MS), "4", "60000") as lingering:
+        assert lingering.stdout is not None
+        assert lingering.stdout.readline() == "lingers\n"
+        run = launchers.start(MS, among=other).result()
+        lingering.kill()
+    assert run.served_s > 0.1
+    assert run.longest_s < 0.5
+
+
+def test_programs_one_after_the_other_are_held_as_one_is(launchers: Launchers) -> None:
+    """Each exits as soon as its only kernel is over, which nobody has looked at by then."""
+    grant(launchers.container, 20)
+    begin = time.monotonic()
+    served_s = sum(launchers.start(20 * MS, run_ms=1, waits="sync").result().served_s for _ in range(20))
+    assert 100 * served_s / (time.monotonic() - begin + AHEAD_S) < 22
 
 
 PROGRAM = """
