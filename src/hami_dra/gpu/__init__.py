@@ -11,6 +11,7 @@ from .health_process import HealthUnknownError, watch_health
 from .inventory_process import ask_inventory
 from .memory_process import MemoryProcess, MemoryUnknownError
 from .nvidia_ctk import NvidiaCtk
+from .programs import NvmlSilentError
 from .traces import traces
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryProcess",
     "MemoryUnknownError",
     "NvidiaCtk",
+    "NvmlSilentError",
     "NvmlUnavailableError",
     "Reading",
     "ask_inventory",

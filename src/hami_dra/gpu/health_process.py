@@ -9,7 +9,7 @@ import msgspec
 
 from hami_dra.nvml.reading import Reading
 
-from .programs import end_process, nvml_program
+from .programs import NvmlSilentError, end_process, nvml_program
 
 _PATIENCE_SECONDS = 30.0
 """Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
@@ -21,7 +21,10 @@ class HealthUnknownError(Exception):
 
 
 async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...], None]:
-    """Yield the readings that changed, at least once a second, however few; at first all. Raises HealthUnknownError."""
+    """Yield the readings that changed, at least once a second, however few; at first all.
+
+    Raises NvmlSilentError where that takes far longer, and HealthUnknownError.
+    """
     command = nvml_program("health", driver_root)
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
     assert process.stdout
@@ -33,7 +36,7 @@ async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...],
                     line = await process.stdout.readline()
                 readings = msgspec.json.decode(line, type=tuple[Reading, ...]) if line else None
             except TimeoutError:
-                raise HealthUnknownError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
+                raise NvmlSilentError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
             except ValueError as error:  # the driver's library may print, too
                 raise HealthUnknownError(f"the process that asks NVML is not understood: {error}") from error
             if readings is None:

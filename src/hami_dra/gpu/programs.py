@@ -14,6 +14,10 @@ _log = logging.getLogger(__name__)
 _GRACE_SECONDS = 2
 
 
+class NvmlSilentError(Exception):
+    """NVML does not answer, which one GPU that hangs can bring about; the text says for how long it was waited for."""
+
+
 class ProgramError(Exception):
     """A program did not do what it was asked; `reason` is why, the text says what was asked too."""
 

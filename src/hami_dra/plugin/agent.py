@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from hami_dra.kube import Device, KubeClient
@@ -94,9 +94,11 @@ class Agent:
 
     async def _first_answer(self) -> None:
         """Wait until NVML has answered, but not for long."""
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_FIRST_SECONDS):
                 await self._watch.known.wait()
+        except TimeoutError:
+            _log.warning("NVML has not answered for %d s: until it does, claims are refused", _FIRST_SECONDS)
 
     async def _serve(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
         self._succession.join()

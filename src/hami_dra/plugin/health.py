@@ -8,13 +8,14 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hami_dra.gpu import Diagnosis, Finding, Gpu, HealthUnknownError, Reading, watch_health
+from hami_dra.gpu import Diagnosis, Finding, Gpu, HealthUnknownError, NvmlSilentError, Reading, watch_health
 from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
 
 from .do_until import do_until
 from .node import GpuNode
 from .node_events import NodeEvents
 from .node_watch import NodeWatch
+from .nvml_silence import NvmlSilence
 from .slices import device_name
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _NOT_ASKED = "NVML has not been asked yet"
 class GpuHealth:
     """`findings` is what is wrong with each GPU, by UUID; where NVML does not answer, what was wrong last.
 
-    `unknown` says why NVML does not answer, and is empty while it does.
+    `unknown` says why NVML does not answer, and is empty while it does; `silence` knows for how long.
     """
 
     def __init__(self, driver_root: Path, events: NodeEvents) -> None:
@@ -42,6 +43,7 @@ class GpuHealth:
         self._noticed: set[tuple[str, str]] = set()
         self._restart = asyncio.Event()
         self._changed = asyncio.Condition()
+        self.silence = NvmlSilence(events)
         self.findings: Mapping[str, tuple[Finding, ...]] = {}
         self.unknown = _NOT_ASKED
 
@@ -79,6 +81,7 @@ class GpuHealth:
         try:
             async with aclosing(watch_health(self._driver_root)) as lines:
                 async for readings in lines:
+                    self.silence.ended()
                     self._whole |= {uuid: reading.uuid for reading in readings for uuid, _ in reading.parts}
                     news = self._diagnosis.update((*self._unnamed(readings), *readings), time.monotonic())
                     await self._become(self._diagnosis.findings, "", changed)
@@ -95,7 +98,9 @@ class GpuHealth:
             if not self.unknown:
                 _log.warning("the health of GPUs is unknown: %s", error)
             await self._become(self.findings, str(error), changed)
-            await asyncio.sleep(_RETRY_SECONDS)
+        except NvmlSilentError:
+            await self._become(self.findings, self.silence.lasts(), changed)
+        await asyncio.sleep(_RETRY_SECONDS)
 
     def _unnamed(self, readings: Sequence[Reading]) -> list[Reading]:
         """Of GPUs that were lost before they could be watched, as those of shares may be: NVML gives those no name.

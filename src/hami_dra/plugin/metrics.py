@@ -86,7 +86,7 @@ class GpuCollector(Collector):
         self._health = health
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One gauge, with a row for each GPU whose health is known."""
+        """A gauge with a row for each GPU whose health is known, and one that says how fresh that is."""
         healthy = GaugeMetricFamily(
             "hami_dra_gpu_healthy", "1 where the GPU can be used, else 0.", labels=("gpu_uuid", "device")
         )
@@ -94,7 +94,12 @@ class GpuCollector(Collector):
             status, _ = self._health.status(gpu)
             if status is not HealthStatus.UNKNOWN:
                 healthy.add_metric((gpu.uuid, device_name(gpu)), float(status is HealthStatus.HEALTHY))
-        return (healthy,)
+        silent = GaugeMetricFamily(
+            "hami_dra_nvml_silent_seconds",
+            "How long NVML has told nothing of the GPUs' health: a second or two while all is well.",
+            value=self._health.silence.seconds,
+        )
+        return healthy, silent
 
 
 def share_gauge(name: str, meaning: str) -> GaugeMetricFamily:

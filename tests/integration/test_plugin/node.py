@@ -68,6 +68,7 @@ class Node:
         self.plugin_dir = folder / "plugin"
         self.registry_dir = folder / "registry"
         self.log = folder / "plugin.log"
+        self.program = "hami_dra.plugin.main"
         self.machine = machine
         # Without PATH it finds no nvidia-ctk, whatever this machine has, and uses the node's own CDI spec. Certificates
         # of public authorities, which take time to load, are hidden: the image has none either.
@@ -81,7 +82,7 @@ class Node:
 
     def command(self) -> list[str]:
         """The plugin's command line."""
-        return [sys.executable, "-m", "hami_dra.plugin.main", *self.flags()]
+        return [sys.executable, "-m", self.program, *self.flags()]
 
     def flags(self) -> list[str]:
         """The part of the command line that says where this node's folders and API server are."""

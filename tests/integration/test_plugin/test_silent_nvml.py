@@ -1,0 +1,49 @@
+"""NVML as a whole does not answer: with a GPU that hangs it does not start."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from hami_dra.sim import Machine, create_machine, simulated_gpus
+from tests.integration.test_plugin.node import GIB, Node, until
+from tests.integration.test_plugin.test_health import told
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine whose GPUs the test may break."""
+    return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB))
+
+
+@pytest.fixture
+def impatient(idle_node: Node) -> Node:
+    """A node whose plugin gives up on NVML after seconds, and has not been started."""
+    idle_node.program = "tests.integration.test_plugin.impatient"
+    return idle_node
+
+
+async def silent_seconds(node: Node) -> float:
+    (line,) = (each for each in (await node.get("/metrics")).splitlines() if each.startswith("hami_dra_nvml_silent"))
+    return float(line.split()[-1])
+
+
+async def test_silence_is_told_with_its_beginning_and_its_end(impatient: Node) -> None:
+    node = impatient
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=1")
+    await node.start()
+    assert "NVML has not answered for 1 s: until it does, claims are refused" in node.log.read_text()
+    await until(lambda: told(node, "NvmlSilent") != [], "an Event on the silence")
+    (message,) = told(node, "NvmlSilent")
+    assert re.match(r"NVML has not answered since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, as where a GPU hangs: ", message)
+    assert node.log.read_text().count(message) == 1
+    lasted = await silent_seconds(node)
+    assert lasted > 5  # what the plugin waits at least
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=0")
+    await until(lambda: told(node, "NvmlAnswers") != [], "an Event on its end")
+    assert len(told(node, "NvmlSilent")) == 1
+    async with asyncio.timeout(20):
+        while await silent_seconds(node) >= lasted:
+            await asyncio.sleep(0.02)
+    await node.published("hami-gpu-0", "hami-gpu-1")
