@@ -88,22 +88,18 @@ void compute_refresh(struct compute *compute) {
         read_grants(compute);
 }
 
-static bool is_limited(const struct compute *compute) {
-    return atomic_load_explicit(&compute->limited, memory_order_relaxed);
-}
-
 COLD struct compute *compute_of(struct gpu *gpu) {
     struct compute *compute = gpu != NULL ? atomic_load_explicit(&gpu->compute, memory_order_acquire) : NULL;
     if (gpu != NULL && compute == NULL)
         compute = create(gpu);
     if (compute == NULL)
         return NULL;
-    if (!is_limited(compute) && compute_is_outdated(compute)) {
+    if (!compute_is_limited(compute) && compute_is_outdated(compute)) {
         lock_take(&compute->lock);
         compute_refresh(compute);
         lock_release(&compute->lock);
     }
-    return is_limited(compute) ? compute : NULL;
+    return compute_is_limited(compute) ? compute : NULL;
 }
 
 static uint64_t paid_until(const struct grant *grant) {

@@ -84,6 +84,10 @@ COLD struct compute *compute_of(struct gpu *gpu);
 COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream);
 COLD CUresult compute_launched(struct pass pass, CUresult result);
 
+static inline bool compute_is_limited(const struct compute *compute) {
+    return atomic_load_explicit(&compute->limited, memory_order_relaxed);
+}
+
 static inline bool compute_is_outdated(const struct compute *compute) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < compute->grant_count; i++)
@@ -100,7 +104,7 @@ __attribute__((always_inline)) static inline bool compute_admits(const void *wha
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
     if (compute == NULL)
         return false;
-    if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
+    if (!compute_is_limited(compute))
         return !compute_is_outdated(compute);
     return lanes_admit(&compute->lanes, &compute->costs, stream, costs_name(what, threads));
 }

@@ -135,7 +135,7 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream,
         uint64_t now = clock_ns();
         compute_collect(compute, now);
         compute_refresh(compute);
-        if (!atomic_load_explicit(&compute->limited, memory_order_relaxed))
+        if (!compute_is_limited(compute))
             return NULL;
         want_turn(compute, now);
         *flight = lanes_in_flight(&compute->lanes, &compute->costs);
