@@ -5,6 +5,11 @@ PYTHON ?= python3
 ARGS   ?=
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hami-dra
 
+# Neither make's lists nor the loader's, LD_PRELOAD and LD_LIBRARY_PATH, can name a file in such a folder.
+ifneq ($(words $(CURDIR))$(findstring :,$(CURDIR)),1)
+$(error There is a space or a colon in the path of this folder, $(CURDIR): move it to another)
+endif
+
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 C_FILES = $(shell find native tests bench -name '*.[ch]')
@@ -21,7 +26,7 @@ demo: build ## the whole story without a cluster, on simulated GPUs
 
 build: $(VENV)/.installed ## compile native/ into build/lib and generate the protocol messages
 	@$(BIN)/python tools/generate_protos.py
-	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib PYTHON=$(CURDIR)/$(BIN)/python
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) -C native OUT=$(CURDIR)/build/lib PYTHON=$(abspath $(BIN)/python)
 	@ln -sfn ../../build/lib src/hami_dra/lib
 
 # Twice as many workers as processors: many tests wait for intervals of the plugin to pass.

@@ -20,6 +20,22 @@ def test_a_file_in_args_is_all_that_is_tested(target: str) -> None:
         assert all(line.startswith(f"{this}::") for line in tests)
 
 
+@pytest.mark.parametrize("name", ["with space", "with:colon"])
+def test_a_folder_that_neither_make_nor_the_loader_can_name_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    make = ["make", "--dry-run", "build", "-f", REPOSITORY / "Makefile"]
+    done = subprocess.run(make, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"There is a space or a colon in the path of this folder, {folder}: move it to another." in done.stderr
+
+
+def test_the_virtual_environment_may_lie_anywhere(tmp_path: Path) -> None:
+    make = ["make", "--dry-run", "build", f"VENV={tmp_path}"]
+    said = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert f" PYTHON={tmp_path}/bin/python" in said
+
+
 def _pytest_commands(target: str, arguments: str) -> list[list[str]]:
     """The command lines of a target that run pytest, as `make` would have the shell run them."""
     binaries = Path(sys.executable).parent
