@@ -43,7 +43,7 @@ class MachineConfig:
 
 class _GpuTable(msgspec.Struct, forbid_unknown_fields=True):
     model: str = DEFAULT_MODEL.name
-    count: Annotated[int, msgspec.Meta(ge=0)] = 1
+    count: Annotated[int, msgspec.Meta(ge=0, le=512)] = 1
     memory: str | None = None
     mig: list[str] | None = None
 
@@ -95,7 +95,7 @@ def _model(name: str) -> Model:
 
 
 def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+)(Ki|Mi|Gi|Ti|)", text)
+    match = re.fullmatch(r"([0-9]+)(Ki|Mi|Gi|Ti|)", text)
     if match is None:
         raise ConfigError(f"{text!r} is not a number of bytes such as 16Gi")
     return int(match[1]) * _UNITS[match[2]]

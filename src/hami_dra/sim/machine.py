@@ -123,20 +123,25 @@ def create_machine(root: Path, gpus: Sequence[SimulatedGpu], driver: SimulatedDr
     if machine.state.exists():
         raise MachineError(f"there is a machine in {root} already: remove it, or take another folder")
     try:
-        _copy_driver(machine)
-        _make_nodes(machine)
         machine.state.parent.mkdir(parents=True, exist_ok=True)
+        # First: what it refuses leaves no other file, and of two who begin at once it lets one go on.
+        _hami_sim("create", str(machine.state), *_driver_options(driver), *_gpu_options(machine.gpus))
+        try:
+            _lay_out(machine)
+        except BaseException:
+            machine.state.unlink(missing_ok=True)  # by which it would be taken for a machine
+            raise
     except OSError as error:
         raise MachineError(f"cannot lay out a machine in {root}: {error}") from error
-    try:
-        _hami_sim("create", str(machine.state), *_driver_options(driver), *_gpu_options(machine.gpus))
-        for gpu in machine.gpus:
-            if gpu.mig is not None:
-                machine.divide(gpu.uuid, *gpu.mig)
-    except MachineError:
-        machine.state.unlink(missing_ok=True)  # by which it would be taken for a machine
-        raise
     return machine
+
+
+def _lay_out(machine: Machine) -> None:
+    _copy_driver(machine)
+    _make_nodes(machine)
+    for gpu in machine.gpus:
+        if gpu.mig is not None:
+            machine.divide(gpu.uuid, *gpu.mig)
 
 
 def _hami_sim(*arguments: str) -> bytes:
