@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -36,6 +37,22 @@ def test_the_demo_tells_its_story() -> None:
     for part, had in zip((30, 60), re.findall(r"had the GPU for (\d+) % of it", story.stdout), strict=True):
         assert part / 3 < int(had) < part + 4
     assert story.stdout.endswith("share folders and CDI files left: none\n")
+
+
+def test_the_demo_shows_its_gpus_whatever_the_shell_says_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    story = hami_dra("demo")
+    assert (story.returncode, story.stderr, story.stdout.count(": granted")) == (0, "", 2)
+
+
+@pytest.mark.parametrize("name", ["with space", "with:colon"])
+def test_the_demo_has_no_share_whose_library_the_loader_cannot_find(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with TemporaryDirectory(suffix=name) as folder:  # in a short path, for the plugin's sockets
+        monkeypatch.setenv("TMPDIR", folder)
+        story = hami_dra("demo")
+    assert (story.returncode, "granted" in story.stdout) == (1, False)
+    assert story.stderr.endswith("no path with a space, colon or semicolon: set TMPDIR to another folder\n")
+    assert story.stderr.count("\n") == 1
 
 
 def demo_that_has(said: str) -> subprocess.Popen[str]:

@@ -10,6 +10,7 @@ import typer
 
 from ..kubeletplugin import ClaimError
 from ..local.node import NodeError
+from ..local.runtime import RuntimeSetupError
 from ..plugin.resize import ResizeError
 from ..plugin.resize import resize as resize_share
 from ..shares import ShareFolders
@@ -31,7 +32,7 @@ def demo() -> None:
     _heed(signal.SIGHUP, signal.SIGTERM)
     try:
         asyncio.run(run_demo())
-    except (ClaimError, DemoError, NodeError, MachineError) as error:
+    except (ClaimError, DemoError, NodeError, MachineError, RuntimeSetupError) as error:
         typer.echo(f"hami-dra demo: {error}", err=True)
         raise typer.Exit(1) from error
 

@@ -61,7 +61,7 @@ class DemoError(Exception):
 
 
 async def run_demo() -> None:
-    """Tell the story on standard output. Raises DemoError, and what the node raises."""
+    """Tell the story on standard output. Raises DemoError, and what machine, node and runtime raise."""
     # Where Ctrl-C comes while a process is begun or ends, asyncio may miss its exit status, and warns of it.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="hami-dra-demo.") as folder:
@@ -131,6 +131,7 @@ class _Story:
         scratch = self._folder / "shares-of-the-process"
         scratch.mkdir()
         environment = os.environ | local_environment(names, cdi_dir=node.cdi_dir, scratch=scratch)
+        environment.pop("CUDA_VISIBLE_DEVICES", None)  # which is about the GPUs of whoever runs this
         self._chapter("A process runs with these devices", "What nvidia-smi shows, and what a CUDA program gets:")
         await self._smi(machine, environment)
         async with _probe(environment) as results:

@@ -11,6 +11,7 @@ a place that the loader or libvgpu.so looks at is named to them by its host path
 Device nodes and hooks are left out: the process already sees the host's.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -57,8 +58,8 @@ def local_environment(devices: Sequence[str], *, cdi_dir: Path, scratch: Path) -
     edits = _collect(devices, _read_specs(cdi_dir))
     mounts = {mount.target: Path(mount.host_path) for mount in edits.mounts}
     environment = dict(entry.split("=", 1) for entry in edits.env)
-    environment["LD_PRELOAD"] = ":".join(map(str, _preloaded(mounts)))
-    environment["LD_LIBRARY_PATH"] = ":".join(_library_folders(mounts))
+    environment["LD_PRELOAD"] = _for_the_loader(map(str, _preloaded(mounts)))
+    environment["LD_LIBRARY_PATH"] = _for_the_loader(_library_folders(mounts))
     _link_run(mounts, scratch)
     environment["HAMI_DRA_SHARES"] = str(scratch / "shares")
     return environment
@@ -96,6 +97,17 @@ def _library_folders(mounts: Mapping[PurePosixPath, Path]) -> Iterable[str]:
     """Return the host folders of the driver's libraries, where their version-less links lie beside them."""
     libraries = [host for target, host in mounts.items() if target.name.startswith(("libcuda.so", "libnvidia-ml.so"))]
     return dict.fromkeys(str(path.parent) for path in libraries)
+
+
+def _for_the_loader(paths: Iterable[str]) -> str:
+    """Join paths as ld.so(8) splits them: without what it would not find, a process would have the GPUs unlimited."""
+    listed = list(paths)
+    for path in listed:
+        if re.search(r"[\s:;]", path):
+            raise RuntimeSetupError(
+                f"{path}: the loader takes no path with a space, colon or semicolon: set TMPDIR to another folder"
+            )
+    return ":".join(listed)
 
 
 def _link_run(mounts: Mapping[PurePosixPath, Path], scratch: Path) -> None:
