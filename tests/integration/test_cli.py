@@ -130,6 +130,8 @@ def test_sim_lays_out_a_machine_that_nvidia_smi_sees(tmp_path: Path, monkeypatch
     [
         (b'[[gpu]]\nmodel = "Tesla T5"\n', "there is no model 'Tesla T5'; there are: Tesla T4"),
         (b"[[gpu]]\ncount = -1\n", "Expected `int` >= 0 - at `$.gpu[0].count`"),
+        (b"[[gpu]]\ncount = 1_000_000_000\n", "Expected `int` <= 512 - at `$.gpu[0].count`"),
+        ("[[gpu]]\nmemory = '\u0661\u0666Gi'\n".encode(), "'\u0661\u0666Gi' is not a number of bytes"),
         (b"\xff", "'utf-8' codec can't decode byte 0xff"),
         (b"[[gpu", "Expected ']]' at the end of an array declaration"),
     ],
@@ -144,11 +146,18 @@ def test_sim_says_what_is_wrong(tmp_path: Path, text: bytes, complaint: str) -> 
     assert not (tmp_path / "root").exists()
 
 
+def test_nothing_is_laid_out_of_a_machine_that_cannot_be(tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    config.write_text('driver = "1/../../../x"\n[[gpu]]\n')
+    (tmp_path / "root/usr/lib/x86_64-linux-gnu/libcuda.so.1").mkdir(parents=True)
+    done = hami_dra("sim", tmp_path / "root", "--config", config)
+    assert (done.returncode, "not a version such as 580.65.06" in done.stderr) == (1, True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [config]
+
+
 def test_a_machine_that_cannot_be_is_in_nobodys_way(tmp_path: Path) -> None:
     config = tmp_path / "lab.toml"
     config.write_text('[[gpu]]\nmodel = "Tesla T4"\nmig = ["1g.5gb"]\n')
-        (b"[[gpu]]\ncount = 1_000_000_000\n", "Expected `int` <= 512 - at `$.gpu[0].count`"),
-        ("[[gpu]]\nmemory = '\u0661\u0666Gi'\n".encode(), "'\u0661\u0666Gi' is not a number of bytes"),
     done = hami_dra("sim", tmp_path / "root", "--config", config)
     assert (done.returncode, "(Tesla T4) cannot be divided by MIG" in done.stderr) == (1, True)
     config.write_text('[[gpu]]\nmodel = "Tesla T4"\n')
@@ -163,15 +172,6 @@ def test_a_full_disk_below_standard_output_is_said_in_a_line(tmp_path: Path, com
     (tmp_path / "lab.toml").write_text("[[gpu]]\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-def test_nothing_is_laid_out_of_a_machine_that_cannot_be(tmp_path: Path) -> None:
-    config = tmp_path / "lab.toml"
-    config.write_text('driver = "1/../../../x"\n[[gpu]]\n')
-    (tmp_path / "root/usr/lib/x86_64-linux-gnu/libcuda.so.1").mkdir(parents=True)
-    done = hami_dra("sim", tmp_path / "root", "--config", config)
-    assert (done.returncode, "not a version such as 580.65.06" in done.stderr) == (1, True)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [config]
-
-
         done = subprocess.run(
             [PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
         )
@@ -183,3 +183,12 @@ def test_a_folder_that_cannot_be_read_is_said_in_a_line(tmp_path: Path) -> None:
     done = hami_dra("resize", "claim/request", "--memory", "1Gi", "--state-dir", tmp_path)
     assert done.returncode == 1
     assert re.fullmatch("hami-dra.*: (needs root: .*|.*Not a directory: .*)\n", done.stderr)
+
+
+@pytest.mark.parametrize("command", ["demo", "resize", "sim"])
+def test_help_cuts_no_names_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    shown, of_command = hami_dra("--help").stdout, hami_dra(command, "--help").stdout
+    assert "…" not in shown + of_command
+    assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, (shown + of_command).splitlines())) <= 50

@@ -18,7 +18,13 @@ from ..sim import ConfigError, MachineError, create_machine, read_config, write_
 from .demo import DemoError, run_demo
 from .resize import DriverRoot, StateDir, WantedError, check_root, read_wanted
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Share NVIDIA GPUs between Kubernetes pods.")
+# Without rich's tables, which cut the names of options on a narrow terminal.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Share NVIDIA GPUs between Kubernetes pods.",
+    rich_markup_mode=None,
+)
 
 
 @app.callback()
@@ -26,7 +32,7 @@ def _commands() -> None:
     """Keep `hami-dra NAME` even where there is but one command."""
 
 
-@app.command()
+@app.command(short_help="Show the way of a claim as a story.")
 def demo() -> None:
     """Show the whole way of a claim, without a cluster and without a GPU."""
     _heed(signal.SIGHUP, signal.SIGTERM)
@@ -44,7 +50,7 @@ def _heed(*numbers: signal.Signals) -> None:
             signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
-@app.command()
+@app.command(short_help="Change a share's memory, live.")
 def resize(
     share: Annotated[str, typer.Argument(metavar="CLAIM/REQUEST", help="a claim of this node, and its request")],
     memory: Annotated[str, typer.Option(help="what the share may use from now on, e.g. 6Gi")],
@@ -63,7 +69,7 @@ def resize(
         raise typer.Exit(1) from error
 
 
-@app.command()
+@app.command(short_help="Make a machine with simulated GPUs.")
 def sim(
     root: Annotated[Path, typer.Argument(help="folder to lay the machine out in; it must not hold one")],
     config: Annotated[Path, typer.Option(help="TOML file that describes the machine, see docs/simulator.md")],
