@@ -24,7 +24,7 @@ def test_a_file_in_args_is_all_that_is_tested(target: str) -> None:
 def test_a_folder_that_neither_make_nor_the_loader_can_name_is_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    make = ["make", "--dry-run", "build", "-f", REPOSITORY / "Makefile"]
+    make = ["make", "--dry-run", "build", "-f", str(REPOSITORY / "Makefile")]
     done = subprocess.run(make, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 2
     assert f"There is a space or a colon in the path of this folder, {folder}: move it to another." in done.stderr
