@@ -26,6 +26,10 @@ class ProgramError(Exception):
         self.reason = reason
 
 
+class SilentProgramError(ProgramError):
+    """A program did not answer in time."""
+
+
 def nvml_program(name: str, driver_root: Path) -> list[str]:
     """The command line of a program of `hami_dra.nvml`, which ends with this process, however this ends."""
     return [sys.executable, "-m", f"hami_dra.nvml.{name}", str(driver_root), str(os.getpid())]
@@ -34,7 +38,8 @@ def nvml_program(name: str, driver_root: Path) -> list[str]:
 async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: float) -> bytes:
     """What a program writes to standard output; what it complains about is logged, or the reason of its failure.
 
-    It is killed after as many `seconds` and when the caller is cancelled. Raises ProgramError.
+    It is killed after as many `seconds` and when the caller is cancelled. Raises ProgramError, after those seconds a
+    SilentProgramError.
     """
     try:
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
@@ -44,7 +49,7 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
         async with asyncio.timeout(seconds):
             output, errors = await process.communicate(given)
     except TimeoutError:
-        raise ProgramError(command, f"no answer within {seconds:.0f} s") from None
+        raise SilentProgramError(command, f"no answer within {seconds:.0f} s") from None
     finally:
         await end_process(process)
     complaints = errors.decode(errors="replace").strip()

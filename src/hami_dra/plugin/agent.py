@@ -121,7 +121,7 @@ class Agent:
         yield self._memory_news.run()
 
     async def _publish(self) -> None:
-        await self._watch.known.wait()  # what another instance publishes stands until then
+        await self._watch.asked.wait()  # what another instance publishes stands until then
         await self._health.first()
         self._follow(self._watch.node)
         await self._publication.run()

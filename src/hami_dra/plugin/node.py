@@ -53,7 +53,7 @@ def empty_node(options: Options, installed: Path) -> GpuNode:
 async def read_node(options: Options, installed: Path) -> GpuNode:
     """Ask NVML and nvidia-ctk: seconds on a node whose GPUs sleep.
 
-    Raises NvmlUnavailableError, BaseEditsError and NothingToShareError.
+    Raises NvmlSilentError, NvmlUnavailableError, BaseEditsError and NothingToShareError.
     """
     program, hook = options.nvidia_ctk, options.nvidia_cdi_hook
     nvidia_ctk = NvidiaCtk(program, installed / hook.name) if program and hook else None

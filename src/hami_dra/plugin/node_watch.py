@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Never
 
-from hami_dra.gpu import BaseEditsError, NvmlUnavailableError, traces
+from hami_dra.gpu import BaseEditsError, NvmlSilentError, NvmlUnavailableError, traces
 from hami_dra.shares import DRIVER_NAME
 
 from .node import GpuNode, NothingToShareError, cdi_dirs, empty_node, read_node
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1
 _ASK_AGAIN_SECONDS = 30
-"""After an answer that left the node without GPUs, though nothing has changed since that could be seen."""
+"""After no answer, or one that left the node without GPUs, though nothing has changed since that could be seen."""
 
 MigDevice = tuple[str, str | None]
 """By its UUID and its profile: in one place of a GPU there may come another."""
@@ -27,24 +27,26 @@ class NodeWatch:
     """`node` is what this node has to offer at present; it never has to be waited for.
 
     Until `known` is set NVML has not answered since the plugin started, so that `node` has no GPUs says nothing.
+    `asked` is set when it has, or was given up on.
     """
 
     def __init__(self, options: Options, installed: Path) -> None:
         self._options = options
         self._installed = installed
         self._traces: frozenset[object] | None = None
-        self._asked = 0.0
+        self._asked_at = 0.0
         self._problem = ""
         self._obstacle = ""
         self._divisions: dict[str, frozenset[MigDevice]] = {}
         self._divisions_asked_about: dict[str, frozenset[MigDevice]] = {}
         self.node = empty_node(options, installed)
         self.known = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def look(self) -> None:
-        """Ask NVML and nvidia-ctk, unless nothing has changed since; without an answer the node has no GPUs.
+        """Ask NVML and nvidia-ctk, unless nothing has changed since.
 
-        Where it cannot be seen whether something has changed, all stays as it is.
+        Where it cannot be seen whether something has changed, or NVML is silent, all stays as it is.
         """
         try:
             found = await asyncio.to_thread(self._look_for_traces)
@@ -54,20 +56,31 @@ class NodeWatch:
             self._obstacle = str(error)
             return
         self._obstacle = ""
-        is_due = bool(self._problem) and time.monotonic() - self._asked > _ASK_AGAIN_SECONDS
+        is_due = bool(self._problem) and time.monotonic() - self._asked_at > _ASK_AGAIN_SECONDS
         if found == self._traces and not is_due and not self._is_divided_anew():
             return
-        self._traces, self._asked = found, time.monotonic()
-        self._divisions_asked_about = dict(self._divisions)
+        self._traces, self._divisions_asked_about = found, dict(self._divisions)
+        await self._ask()
+        self._asked_at = time.monotonic()
+        self.asked.set()
+
+    async def _ask(self) -> None:
         try:
             self.node = await read_node(self._options, self._installed)
-            self._problem = ""
+            self._complain("")
+        except NvmlSilentError as error:
+            self._complain(f"NVML does not say which GPUs there are now: {error}; asking again")
+            return
         except (BaseEditsError, NothingToShareError, NvmlUnavailableError) as error:
             self.node = empty_node(self._options, self._installed)
-            if str(error) != self._problem:
-                _log.error("there is no GPU to share: %s%s; waiting for one", error, self._roots())
-            self._problem = str(error)
+            self._complain(f"there is no GPU to share: {error}{self._roots()}; waiting for one")
         self.known.set()
+
+    def _complain(self, problem: str) -> None:
+        """Say once what stays as it is."""
+        if problem not in ("", self._problem):
+            _log.error("%s", problem)
+        self._problem = problem
 
     def _roots(self) -> str:
         """What the driver's folder is called on the host, where people know it by that."""

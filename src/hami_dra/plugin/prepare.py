@@ -64,7 +64,8 @@ class ClaimPreparer:
         if not self._watch.known.is_set():
             raise ClaimError(
                 "NVML has not answered since this node's plugin started, so its GPUs are not known yet: GPUs may be "
-                "waking; if it lasts, see whether nvidia-smi works on the node"
+                "waking; if it lasts, see whether nvidia-smi works on the node, and delete the pod, so that it is "
+                "given another GPU"
             )
         node = self._watch.node
         shares = shares_of(found, claim, node.name, node.gpus, self._enforcement)

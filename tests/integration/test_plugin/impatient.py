@@ -7,6 +7,8 @@ from hami_dra.plugin.main import main
 
 _PATIENCE = {
     "hami_dra.gpu.health_process._PATIENCE_SECONDS": 5.0,
+    "hami_dra.gpu.inventory_process._TIMEOUT_SECONDS": 5.0,
+    "hami_dra.plugin.node_watch._ASK_AGAIN_SECONDS": 1.0,
     "hami_dra.plugin.agent._FIRST_SECONDS": 1.0,
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.sim import Machine, create_machine, simulated_gpus
-from tests.integration.test_plugin.node import GIB, Node, until
+from tests.integration.test_plugin.node import GIB, Node, share, until
 from tests.integration.test_plugin.test_health import told
 
 
@@ -46,4 +46,33 @@ async def test_silence_is_told_with_its_beginning_and_its_end(impatient: Node) -
     async with asyncio.timeout(20):
         while await silent_seconds(node) >= lasted:
             await asyncio.sleep(0.02)
+    await node.published("hami-gpu-0", "hami-gpu-1")
+
+
+async def test_gpus_that_are_known_stay_while_nvml_does_not_say_what_has_become_of_them(impatient: Node) -> None:
+    node = impatient
+    await node.start()
+    await node.published("hami-gpu-0", "hami-gpu-1")
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=1")
+    (node.cdi_dir / "other-vendor.json").write_text("{}")  # news, on which NVML is asked anew
+    await until(lambda: "NVML does not say which GPUs there are" in node.log.read_text(), "word of it")
+    await node.prepared(await node.claim("well", share("gpu", 1)))
+    assert [device.name for device in await node.offered()] == ["hami-gpu-0", "hami-gpu-1"]
+    (node.machine.root / "dev/nvidia1").unlink()
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=0")
+    await node.published("hami-gpu-0")
+
+
+async def test_gpus_that_an_earlier_plugin_published_are_withdrawn_where_none_answers(impatient: Node) -> None:
+    """They cannot be prepared, so that pods had better go to other nodes."""
+    node = impatient
+    await node.start()
+    await node.published("hami-gpu-0", "hami-gpu-1")
+    await node.kill()
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=1")
+    await node.start()
+    await node.published()
+    (refusal,) = await node.prepare(await node.claim("late", share("gpu", 1)))
+    assert "NVML has not answered since this node's plugin started" in str(refusal)
+    node.machine.fault(node.machine.gpus[0].uuid, "hung=0")
     await node.published("hami-gpu-0", "hami-gpu-1")
