@@ -70,6 +70,7 @@ struct pass {
     struct lane *lane;
     CUstream stream;
     enum work before; /* what the GPU has to do already */
+    bool first;       /* nothing of its kind was launched before: the driver may load code for it */
     uint64_t begun;   /* ns: before it began to be marked, after that, and before it was made */
     uint64_t noted;
     uint64_t making;

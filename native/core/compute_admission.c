@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/driver.h"
 #include "core/futex.h"
+#include "core/overhead.h"
 
 /* Unfinished work of this process on the GPU: a turn ends no later than that after it should, and while the next
  * launches are made the GPU does not run dry. */
@@ -197,7 +198,8 @@ static void forget_captured(struct compute *compute, CUstream stream) {
 
 /* Events are looked at while other streams may be captured, which only this mode allows. */
 COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream) {
-    struct pass pass = {0};
+    uint64_t cost;
+    struct pass pass = {.stream = stream};
     struct task task = costs_task(what, threads);
     struct compute *compute = compute_of(gpu_of_stream(stream));
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
@@ -209,6 +211,7 @@ COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream
     else
         pass = admit(compute, stream, &task);
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
+    pass.first = !costs_expect(&compute->costs, &task, &cost);
     pass.making = clock_ns();
     return pass;
 }
@@ -222,11 +225,9 @@ static uint64_t allowance(struct compute *compute, uint64_t now, const struct pa
     return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 2);
 }
 
-COLD CUresult compute_launched(struct pass pass, CUresult result) {
+static void end_mark(struct pass pass, CUresult result) {
     struct compute *compute = pass.compute;
     uint64_t now = clock_ns();
-    if (compute == NULL)
-        return result;
     lock_take(&compute->lock);
     mark_end(&compute->lanes, pass.lane, pass.stream, result == CUDA_SUCCESS,
              (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
@@ -240,5 +241,12 @@ COLD CUresult compute_launched(struct pass pass, CUresult result) {
     compute->first = compute->entitled = false;
     atomic_store_explicit(&pass.lane->allowance, allowance(compute, now, &pass), memory_order_relaxed);
     lock_release(&compute->lock);
+}
+
+COLD CUresult compute_launched(struct pass pass, CUresult result) {
+    if (pass.compute != NULL)
+        end_mark(pass, result);
+    if (pass.first)
+        overhead_is_stale(gpu_of_stream(pass.stream));
     return result;
 }

@@ -5,10 +5,13 @@
  * How much a launch takes only the driver knows, for nodes that do not live at the same time use the same memory. So
  * the sum of all nodes is reserved before, if it fits. If not, the graph is uploaded, which takes the memory and runs
  * nothing: if what the driver has reserved then fits, the graph is launched.
+ *
+ * What any graph takes for itself, and for code that is loaded with it, counts soon after (overhead.h).
  */
 #include "core/compute.h"
 #include "core/driver.h"
 #include "core/graphs.h"
+#include "core/overhead.h"
 
 /* Counts what the driver has reserved. False if that does not fit: then what is not in use was trimmed. */
 static bool end_all(struct demands *demands) {
@@ -39,13 +42,19 @@ static CUresult try_upload(cuGraphUpload_fn *driver, CUgraphExec exec, CUstream 
     return end_all(demands) ? result : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static CUresult upload(cuGraphUpload_fn *driver, CUgraphExec exec, CUstream stream) {
+static CUresult upload_allocating(cuGraphUpload_fn *driver, CUgraphExec exec, CUstream stream) {
     struct demands demands;
     if (!graph_demands(exec, &demands))
         return driver(exec, stream);
     struct demands reserved = demands;
     bool ahead = begin_all(&reserved);
     return try_upload(driver, exec, stream, ahead ? &reserved : &demands);
+}
+
+static CUresult upload(cuGraphUpload_fn *driver, CUgraphExec exec, CUstream stream) {
+    CUresult result = upload_allocating(driver, exec, stream);
+    overhead_is_stale(gpu_of_stream(stream));
+    return result;
 }
 
 /* A launch cannot be taken back: what the driver takes in it beyond all reckoning counts as far as there is room. */
@@ -91,6 +100,7 @@ static CUresult instantiated(CUresult result, const CUgraphExec *exec, CUgraph g
     struct demands demands = {0};
     if (result != CUDA_SUCCESS)
         return result;
+    overhead_is_stale(gpu_of_current_context());
     if (graph_remember(*exec, graph) && (!graph_demands(*exec, &demands) || end_all(&demands)))
         return result;
     graph_forget(*exec);

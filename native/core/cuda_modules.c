@@ -2,7 +2,8 @@
  * Code on the device: modules, which belong to a context, and libraries, which belong to none.
  *
  * How much memory loaded code takes, with its variables, the driver alone knows. So it is loaded first, and unloaded if
- * that does not fit. What the driver puts off until a function is looked up cannot be unloaded: it counts soon after.
+ * that does not fit. What the driver puts off until a function is looked up or launched cannot be unloaded: it counts
+ * soon after.
  */
 #include "core/devices.h"
 #include "core/driver.h"
@@ -83,6 +84,10 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
 
 CUresult cuKernelGetFunction(CUfunction *function, CUkernel kernel) {
     return looked_up(DRIVER(cuKernelGetFunction)(function, kernel));
+}
+
+CUresult cuLibraryGetKernel(CUkernel *kernel, CUlibrary library, const char *name) {
+    return looked_up(DRIVER(cuLibraryGetKernel)(kernel, library, name));
 }
 
 CUresult cuFuncLoad(CUfunction function) {

@@ -12,7 +12,8 @@ bool overhead_begin(struct gpu *gpu);
  * back and settles. A GPU that is not limited is NULL here and in the next function. */
 bool overhead_fits(struct gpu *gpu);
 
-/* After one with which it may have grown by code that was loaded late: it is counted with an allocation soon. */
+/* After one with which it may have grown by what cannot be taken back, such as code that was loaded late: it is counted
+ * with an allocation soon. */
 void overhead_is_stale(struct gpu *gpu);
 
 /* After one with which this process has memory that another has made. As soon as that one lets go of it the driver

@@ -278,19 +278,33 @@ seen.append(is_refused("cuMemAlloc", 512))
     assert container.python(PROGRAM + LATE + program + SHOW, CUDA_MODULE_LOADING="LAZY") == [True]
 
 
-@pytest.mark.parametrize("look_up", ['"cuKernelGetFunction", kernel', '"cuFuncLoad", function'])
-def test_every_way_to_load_late_makes_code_count(container: Container, look_up: str) -> None:
+@pytest.mark.parametrize(
+    "load",
+    [
+        'call("cuKernelGetFunction", kernel)',
+        'call("cuFuncLoad", function)',
+        'call("cuLibraryGetKernel", library, b"work")',
+        'call("cuLaunchKernel", function, 1, 1, 1, 1, 1, 1, 0, None, 0, 0)',
+        'call("cuGraphInstantiate", graph, 0)',
+        'call("cuGraphUpload", executable, None)',
+    ],
+    ids=["get function", "load function", "get kernel", "first launch", "instantiate", "upload"],
+)
+def test_every_way_to_load_late_makes_code_count(container: Container, load: str) -> None:
     """What is loaded here the library does not see, nor is it late: but NVML is asked again."""
     container.grant(0, GIB)
     program = f"""
-kernel = call("cuLibraryGetKernel", call("cuLibraryLoadData", code, [], [], 0, [], [], 0), b"work")
+library = call("cuLibraryLoadData", code, [], [], 0, [], [], 0)
+kernel = call("cuLibraryGetKernel", library, b"work")
 function = call("cuKernelGetFunction", kernel)
+graph = call("cuGraphCreate", 0)
+executable = call("cuGraphInstantiate", graph, 0)
 call("cuModuleLoadData", image(1))  # NVML is asked
 unseen = ctypes.c_void_p()
 hidden("cuModuleLoadData", ctypes.c_void_p)(ctypes.byref(unseen), image(32))
 call("cuMemFree", call("cuMemAlloc", MIB))
 seen.append(round(used()))
-call({look_up})
+{load}
 while used() < 397:
     call("cuMemFree", call("cuMemAlloc", MIB))
 seen.append(round(used()))
