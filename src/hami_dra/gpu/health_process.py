@@ -9,7 +9,14 @@ import msgspec
 
 from hami_dra.nvml.reading import Reading
 
-from .programs import NvmlSilentError, end_process, nvml_program
+from .programs import (
+    NvmlSilentError,
+    ProgramError,
+    SilentProgramError,
+    begin_program,
+    end_process,
+    nvml_program,
+)
 
 _PATIENCE_SECONDS = 30.0
 """Of silence, after which an ill GPU holds NVML up. A line comes every second else."""
@@ -25,8 +32,14 @@ async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...],
 
     Raises NvmlSilentError where that takes far longer, and HealthUnknownError.
     """
-    command = nvml_program("health", driver_root)
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
+    try:
+        process = await begin_program(
+            nvml_program("health", driver_root), stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE
+        )
+    except SilentProgramError as error:
+        raise NvmlSilentError(error.reason) from error
+    except ProgramError as error:
+        raise HealthUnknownError(str(error)) from error
     assert process.stdout
     assert process.stderr
     try:

@@ -10,7 +10,7 @@ import msgspec
 
 from hami_dra.nvml.holders import Holder, Holding
 
-from .programs import end_process, nvml_program
+from .programs import ProgramError, begin_program, end_process, nvml_program
 
 _PATIENCE_SECONDS = 30.0
 """After which NVML is given up on, where no GPU answers."""
@@ -87,7 +87,10 @@ class MemoryProcess:
 
     async def _begin(self) -> asyncio.subprocess.Process:
         command = nvml_program("memory", self._driver_root)
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
+        try:
+            return await begin_program(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
+        except ProgramError as error:
+            raise MemoryUnknownError(str(error)) from error
 
     async def end(self) -> None:
         """End the process."""

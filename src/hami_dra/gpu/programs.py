@@ -4,14 +4,22 @@ import asyncio
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 _log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2
+_MOST_LEFT = 3
+"""Processes of a command that a driver holds in the kernel, where no kill reaches them: each further one may be held
+likewise, and they would become many."""
+
+_begun: defaultdict[tuple[str, ...], list[asyncio.subprocess.Process]] = defaultdict(list)
+"""Those of each command that have not ended, as far as was known when one was begun last."""
 
 
 class NvmlSilentError(Exception):
@@ -27,12 +35,29 @@ class ProgramError(Exception):
 
 
 class SilentProgramError(ProgramError):
-    """A program did not answer in time."""
+    """A program did not answer in time, or too many are left that did not."""
 
 
 def nvml_program(name: str, driver_root: Path) -> list[str]:
     """The command line of a program of `hami_dra.nvml`, which ends with this process, however this ends."""
     return [sys.executable, "-m", f"hami_dra.nvml.{name}", str(driver_root), str(os.getpid())]
+
+
+async def begin_program(command: Sequence[str], **how: Any) -> asyncio.subprocess.Process:
+    """Begin a program, `how` as asyncio has it; `end_process` ends it.
+
+    Raises ProgramError, and SilentProgramError where earlier ones of the same command cannot be ended.
+    """
+    left = _begun[tuple(command)]
+    left[:] = [each for each in left if each.returncode is None]
+    if len(left) >= _MOST_LEFT:
+        raise SilentProgramError(command, f"no answer: the driver holds the {len(left)} processes that asked it last")
+    try:
+        process = await asyncio.create_subprocess_exec(*command, **how)
+    except OSError as error:
+        raise ProgramError(command, str(error)) from error
+    left.append(process)
+    return process
 
 
 async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: float) -> bytes:
@@ -41,10 +66,7 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
     It is killed after as many `seconds` and when the caller is cancelled. Raises ProgramError, after those seconds a
     SilentProgramError.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-    except OSError as error:
-        raise ProgramError(command, str(error)) from error
+    process = await begin_program(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     try:
         async with asyncio.timeout(seconds):
             output, errors = await process.communicate(given)
