@@ -1,6 +1,7 @@
 """Reads the health of all GPUs in a process of its own: NVML may block on an ill GPU, and has the driver open."""
 
 import asyncio
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from subprocess import PIPE
@@ -15,6 +16,7 @@ from .programs import (
     SilentProgramError,
     begin_program,
     end_process,
+    last_words,
     nvml_program,
 )
 
@@ -32,29 +34,33 @@ async def watch_health(driver_root: Path) -> AsyncGenerator[tuple[Reading, ...],
 
     Raises NvmlSilentError where that takes far longer, and HealthUnknownError.
     """
+    process = await _begin(driver_root)
     try:
-        process = await begin_program(
-            nvml_program("health", driver_root), stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE
-        )
+        while True:
+            yield await _next(process)
+    finally:
+        await end_process(process)
+
+
+async def _begin(driver_root: Path) -> Process:
+    command = nvml_program("health", driver_root)
+    try:
+        return await begin_program(command, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)
     except SilentProgramError as error:
         raise NvmlSilentError(error.reason) from error
     except ProgramError as error:
         raise HealthUnknownError(str(error)) from error
+
+
+async def _next(process: Process) -> tuple[Reading, ...]:
     assert process.stdout
-    assert process.stderr
     try:
-        while True:
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    line = await process.stdout.readline()
-                readings = msgspec.json.decode(line, type=tuple[Reading, ...]) if line else None
-            except TimeoutError:
-                raise NvmlSilentError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
-            except ValueError as error:  # the driver's library may print, too
-                raise HealthUnknownError(f"the process that asks NVML is not understood: {error}") from error
-            if readings is None:
-                complaint = (await process.stderr.read()).decode(errors="replace").strip()
-                raise HealthUnknownError(complaint or "the process that asks NVML ended")
-            yield readings
-    finally:
-        await end_process(process)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            line = await process.stdout.readline()
+        if line:
+            return msgspec.json.decode(line, type=tuple[Reading, ...])
+    except TimeoutError:
+        raise NvmlSilentError(f"NVML has not answered for {_PATIENCE_SECONDS:.0f} s") from None
+    except ValueError as error:  # the driver's library may print, too
+        raise HealthUnknownError(f"the process that asks NVML is not understood: {error}") from error
+    raise HealthUnknownError(await last_words(process))

@@ -1,6 +1,7 @@
 """Reads and keeps the driver's memory limits in a process of its own: NVML may block, and has the driver open."""
 
 import asyncio
+from asyncio.subprocess import Process
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 
 from hami_dra.nvml.holders import Holder, Holding
 
-from .programs import ProgramError, begin_program, end_process, nvml_program
+from .programs import ProgramError, begin_program, end_process, last_words, nvml_program
 
 _PATIENCE_SECONDS = 30.0
 """After which NVML is given up on, where no GPU answers."""
@@ -31,7 +32,7 @@ class MemoryProcess:
 
     def __init__(self, driver_root: Path) -> None:
         self._driver_root = driver_root
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._owing: set[str] = set()
 
     async def ask(self, holders: Sequence[Holder]) -> tuple[Holding, ...]:
@@ -73,19 +74,17 @@ class MemoryProcess:
                 raise
         return tuple(found)
 
-    async def _answer(self, process: asyncio.subprocess.Process) -> tuple[Holding, ...]:
+    async def _answer(self, process: Process) -> tuple[Holding, ...]:
         """What was found on the GPU that answers next."""
         assert process.stdout
-        assert process.stderr
         line = await process.stdout.readline()
         if not line:
-            complaint = (await process.stderr.read()).decode(errors="replace").strip()
-            raise MemoryUnknownError(complaint or "the process that asks NVML ended")
+            raise MemoryUnknownError(await last_words(process))
         answer = msgspec.json.decode(line, type=tuple[Holding, ...])
         self._owing -= {holding.gpu_uuid for holding in answer}
         return answer
 
-    async def _begin(self) -> asyncio.subprocess.Process:
+    async def _begin(self) -> Process:
         command = nvml_program("memory", self._driver_root)
         try:
             return await begin_program(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE)

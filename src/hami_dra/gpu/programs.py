@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from asyncio.subprocess import Process
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ _MOST_LEFT = 3
 """Processes of a command that a driver holds in the kernel, where no kill reaches them: each further one may be held
 likewise, and they would become many."""
 
-_begun: defaultdict[tuple[str, ...], list[asyncio.subprocess.Process]] = defaultdict(list)
+_begun: defaultdict[tuple[str, ...], list[Process]] = defaultdict(list)
 """Those of each command that have not ended, as far as was known when one was begun last."""
 
 
@@ -43,7 +44,7 @@ def nvml_program(name: str, driver_root: Path) -> list[str]:
     return [sys.executable, "-m", f"hami_dra.nvml.{name}", str(driver_root), str(os.getpid())]
 
 
-async def begin_program(command: Sequence[str], **how: Any) -> asyncio.subprocess.Process:
+async def begin_program(command: Sequence[str], **how: Any) -> Process:
     """Begin a program, `how` as asyncio has it; `end_process` ends it.
 
     Raises ProgramError, and SilentProgramError where earlier ones of the same command cannot be ended.
@@ -82,7 +83,14 @@ async def run_program(command: Sequence[str], *, given: bytes = b"", seconds: fl
     return output
 
 
-async def end_process(process: asyncio.subprocess.Process) -> None:
+async def last_words(process: Process) -> str:
+    """Why a program that asks NVML has ended, as it said itself."""
+    assert process.stderr
+    complaint = (await process.stderr.read()).decode(errors="replace").strip()
+    return complaint or "the process that asks NVML ended"
+
+
+async def end_process(process: Process) -> None:
     """Leave no process and no pipe behind, but wait for none that a driver holds in the kernel."""
     assert process.stdout
     if process.stdout.at_eof():  # it ends by itself: a kill at that moment would take its exit status from asyncio
@@ -92,6 +100,6 @@ async def end_process(process: asyncio.subprocess.Process) -> None:
         await _ended(process)
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
+async def _ended(process: Process) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(process.communicate(), _GRACE_SECONDS)
