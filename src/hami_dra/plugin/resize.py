@@ -44,7 +44,7 @@ async def resize(folders: ShareFolders, driver_root: Path, wanted: NewSize) -> s
     undo each other's work. Returns what was done. Raises ResizeError, and leaves all as it was then.
     """
     among = list(noted_shares(folders.root, folders.shares()))
-    noted = _find(among, wanted)
+    noted = _find(among, wanted, folders.root)
     _check_size(noted, wanted.memory)
     mount = unified_mount()
     running = [each for each in containers_of(noted.share, containers(among)) if not is_gone(each.cgroup, mount)]
@@ -67,12 +67,16 @@ async def resize(folders: ShareFolders, driver_root: Path, wanted: NewSize) -> s
     return _done(noted, wanted.memory, running)
 
 
-def _find(among: Iterable[NotedShare], wanted: NewSize) -> NotedShare:
+def _find(among: Iterable[NotedShare], wanted: NewSize, folder: Path) -> NotedShare:
     found = [each for each in among if _is_meant(each, wanted)]
     if not found:
+        known = sorted(
+            f"{share.claim_name}/{share.request} --namespace {share.claim_namespace}"
+            for share in (each.share for each in among)
+        )
         raise ResizeError(
             f"no limited share of claim {wanted.claim}, request {wanted.request} is prepared on this node: "
-            "run this on the node of its pods"
+            f"run this on the node of its pods; {folder} has {'; '.join(known) or 'none'}"
         )
     if len(found) > 1:
         known = "; ".join(
@@ -96,11 +100,14 @@ def _is_meant(noted: NotedShare, wanted: NewSize) -> bool:
 
 def _check_size(noted: NotedShare, memory: int) -> None:
     granted = noted.share.memory
-    if not _LEAST <= memory <= granted or memory % _LEAST:
+    if memory > granted:
         raise ResizeError(
-            f"{Quantity(memory)} is not from 1Mi to the {Quantity(granted)} that the scheduler granted, in whole Mi: "
+            f"{Quantity(memory)} is more than the {Quantity(granted)} that the scheduler granted: "
             "for more the pod needs another claim"
         )
+    if memory < _LEAST or memory % _LEAST:
+        nearest = Quantity(max(memory // _LEAST, 1) * _LEAST)
+        raise ResizeError(f"{Quantity(memory)} is not a whole number of Mi from 1Mi on: write {nearest}, say")
 
 
 def _check_use(

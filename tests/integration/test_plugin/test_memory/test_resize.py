@@ -87,11 +87,14 @@ async def test_container_with_two_shares_keeps_the_other(node: Node, tree: Path)
 @pytest.mark.parametrize(
     ("share_name", "memory", "reason"),
     [
-        ("one/gpu", "5Gi", "5Gi is not from 1Mi to the 4Gi that the scheduler granted, in whole Mi"),
-        ("one/gpu", "1500Ki", "1500Ki is not from 1Mi"),
-        ("one/gpu", "0", "0 is not from 1Mi"),
+        ("one/gpu", "5Gi", "5Gi is more than the 4Gi that the scheduler granted: for more the pod needs another claim"),
+        ("one/gpu", "5000001Ki", "5000001Ki is more than the 4Gi that the scheduler granted"),
+        ("one/gpu", "2G", "1953125Ki is not a whole number of Mi from 1Mi on: write 1907Mi, say"),
+        ("one/gpu", "0", "0 is not a whole number of Mi from 1Mi on: write 1Mi, say"),
+        ("one/gpu", "-1Gi", "-1Gi is not a whole number of Mi from 1Mi on: write 1Mi, say"),
         ("one/gpu", "six", "--memory: 'six' is not a quantity"),
-        ("one/other", "3Gi", "no limited share of claim one, request other is prepared on this node"),
+        ("one/other", "3Gi", "no limited share of claim one, request other is prepared on this node: run this on"),
+        ("team/one/gpu", "3Gi", "no limited share of claim team, request one/gpu is prepared on this node: run this on"),
         ("one", "3Gi", "'one' is not CLAIM/REQUEST"),
         ("two/gpu", "3Gi", "2 shares are meant, so say which: --namespace team --share-id"),
     ],
@@ -103,6 +106,9 @@ async def test_what_cannot_be_done_is_said(
     status, said = await resize(node, share_name, memory)
     assert status == 1
     assert f"hami-dra resize: {reason}" in said
+    if "no limited share" in reason:
+        known = (f"{each} --namespace team" for each in ("one/gpu", "two/gpu", "two/gpu"))
+        assert f"/shares has {'; '.join(known)}\n" in said
     assert limit(node, claim) == 4 * GIB
 
 
