@@ -11,6 +11,7 @@
 #include "core/graphs.h"
 #include "core/inventory.h"
 #include "core/memory.h"
+#include "core/namespaces.h"
 #include "core/own_use.h"
 #include "core/physical.h"
 #include "core/stream_order.h"
@@ -28,6 +29,7 @@ static void forget(void) {
     context_handles_forget();
     graphs_forget();
     own_use_forget();
+    namespaces_forget();
 }
 
 void forget_in_forked_children(void) {

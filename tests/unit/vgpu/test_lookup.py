@@ -80,6 +80,13 @@ def test_a_library_that_would_find_the_driver_first_gets_ours(container: Contain
 
 
 @pytest.mark.not_sanitized(reason="the sanitizer cannot be loaded into a second namespace")
+def test_a_program_makes_as_many_namespaces_as_without_us(container: Container) -> None:
+    """Where it loads nothing in the end, or closes what it has loaded, our copy does not stay either."""
+    with_us, without_us = (container.run(container.programs / "namespaces", **env) for env in ({}, {"LD_PRELOAD": ""}))
+    assert with_us.stdout == without_us.stdout == "0 40 16\n"
+
+
+@pytest.mark.not_sanitized(reason="the sanitizer cannot be loaded into a second namespace")
 @pytest.mark.parametrize("how", ["namespace", "copy"])
 def test_a_second_driver_gives_nothing(container: Container, tmp_path: Path, how: str) -> None:
     """Its memory would not be held: what we hook of it is not found."""
