@@ -94,7 +94,11 @@ async def test_container_with_two_shares_keeps_the_other(node: Node, tree: Path)
         ("one/gpu", "-1Gi", "-1Gi is not a whole number of Mi from 1Mi on: write 1Mi, say"),
         ("one/gpu", "six", "--memory: 'six' is not a quantity"),
         ("one/other", "3Gi", "no limited share of claim one, request other is prepared on this node: run this on"),
-        ("team/one/gpu", "3Gi", "no limited share of claim team, request one/gpu is prepared on this node: run this on"),
+        (
+            "team/one/gpu",
+            "3Gi",
+            "no limited share of claim team, request one/gpu is prepared on this node: run this on",
+        ),
         ("one", "3Gi", "'one' is not CLAIM/REQUEST"),
         ("two/gpu", "3Gi", "2 shares are meant, so say which: --namespace team --share-id"),
     ],
