@@ -70,13 +70,13 @@ async def resize(folders: ShareFolders, driver_root: Path, wanted: NewSize) -> s
 def _find(among: Iterable[NotedShare], wanted: NewSize, folder: Path) -> NotedShare:
     found = [each for each in among if _is_meant(each, wanted)]
     if not found:
-        known = sorted(
+        here = sorted(
             f"{share.claim_name}/{share.request} --namespace {share.claim_namespace}"
             for share in (each.share for each in among)
         )
         raise ResizeError(
             f"no limited share of claim {wanted.claim}, request {wanted.request} is prepared on this node: "
-            f"run this on the node of its pods; {folder} has {'; '.join(known) or 'none'}"
+            f"run this on the node of its pods; {folder} has {'; '.join(here) or 'none'}"
         )
     if len(found) > 1:
         known = "; ".join(
