@@ -12,10 +12,8 @@ from hami_dra.sim import MODELS, Machine, create_machine, simulated_gpus
 
 # Prints the inventory of a driver root, read while some of NVML's functions fail as they do on GPUs that lack them.
 READ = """
-import sys
-from pathlib import Path
-import msgspec, pynvml
-from hami_dra.nvml.inventory import read_inventory
+import os, runpy, sys
+import pynvml
 
 def refuse(*_):
     raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
@@ -23,7 +21,8 @@ def refuse(*_):
 root, *failing = sys.argv[1:]
 for function in failing:
     setattr(pynvml, function, refuse)
-sys.stdout.buffer.write(msgspec.json.encode(read_inventory(Path(root))))
+sys.argv[1:] = [root, str(os.getppid())]
+runpy.run_module("hami_dra.nvml.inventory", run_name="__main__")
 """
 
 OLD_DRIVER = "this driver knows no memory limits: they came with R615, so update NVIDIA's driver"
@@ -37,9 +36,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 def inventory(machine: Machine, *failing: str) -> tuple[list[Gpu], str]:
     """The GPUs, and what was logged."""
-    command = [sys.executable, "-c", READ, str(machine.root), *failing]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = read(machine, *failing)
+    assert done.returncode == 0
     return msgspec.json.decode(done.stdout, type=list[Gpu]), done.stderr
+
+
+def read(machine: Machine, *failing: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", READ, str(machine.root), *failing]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_gpus_are_what_nvml_says(machine: Machine) -> None:
@@ -83,6 +87,12 @@ def test_gpu_without_identity_is_left_out_with_a_word(machine: Machine) -> None:
     gpus, log = inventory(machine, "nvmlDeviceGetMinorNumber")
     assert gpus == []
     assert "GPU 0 of NVML is left out" in log
+
+
+def test_what_keeps_nvml_from_working_is_said_in_a_line(machine: Machine) -> None:
+    done = read(machine, "nvmlDeviceGetCount")
+    problem = f"NVML of {machine.root} does not work: Not Supported; `nvidia-smi` on the node should work first\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", problem)
 
 
 @pytest.fixture(scope="module")

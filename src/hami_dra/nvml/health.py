@@ -9,16 +9,14 @@ from typing import Any
 
 import pynvml
 
-from .beginning import begin
-from .driver import NvmlUnavailableError
-from .library import nvml
+from .library import optional
+from .program import run
 from .reading import Reading
-from .watched_gpu import WatchedGpu, optional
+from .watched_gpu import WatchedGpu
 
 _LOOK_SECONDS = 1.0
 _ANSWER_SECONDS = 1.0
 """So long GPUs are waited for: what is known of the others is told then."""
-_EXIT_UNAVAILABLE = 1
 
 
 class _Reader:
@@ -91,20 +89,12 @@ def _tell(readings: tuple[Reading, ...]) -> None:
     print(json.dumps([asdict(reading) for reading in readings]), flush=True)
 
 
-def main() -> int:
-    """Tell until nobody listens; what keeps NVML from working goes to standard error."""
-    try:
-        with nvml(begin()):
-            reader = _Reader()
-            _tell(reader.look(0))
-            while True:
-                _tell(reader.look(_LOOK_SECONDS))
-    except (NvmlUnavailableError, pynvml.NVMLError) as error:
-        print(error, file=sys.stderr)
-        return _EXIT_UNAVAILABLE
-    except BrokenPipeError:
-        return 0
+def _watch() -> None:
+    reader = _Reader()
+    _tell(reader.look(0))
+    while True:
+        _tell(reader.look(_LOOK_SECONDS))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(_watch))

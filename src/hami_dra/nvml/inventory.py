@@ -2,24 +2,18 @@
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pynvml
 
-from .beginning import begin
-from .driver import NvmlUnavailableError
 from .gpu import Gpu, MigPart
-from .library import nvml
+from .library import optional
 from .memory_limits import limit_obstacle
 from .mig import is_divided, mig_devices, profile_of
 from .pci import kernel_address, numa_node, pcie_root
+from .program import run
 
-_T = TypeVar("_T")
-
-_EXIT_UNAVAILABLE = 1
 _NO_LIMITS_FOR_PARTS = "the driver has memory limits for GPUs only, not for MIG devices"  # by NVIDIA's documentation
 
 _BRANDS = {
@@ -48,15 +42,14 @@ _ARCHITECTURES = {
 }
 
 
-def read_inventory(driver_root: Path) -> tuple[Gpu, ...]:
-    """The GPUs that the driver below `driver_root` manages, by minor number. Raises NvmlUnavailableError.
+def _tell() -> None:
+    """Print the GPUs by minor number.
 
-    In place of a GPU in MIG mode it has its MIG devices. What has no identity or memory that can be read is left out,
-    with a line on standard error.
+    In place of a GPU in MIG mode there are its MIG devices. What has no identity or memory that can be read is left
+    out, with a line on standard error.
     """
-    with nvml(driver_root):
-        gpus = [gpu for index in range(pynvml.nvmlDeviceGetCount()) for gpu in _read(index)]
-    return tuple(sorted(gpus, key=lambda gpu: gpu.place))
+    gpus = [gpu for index in range(pynvml.nvmlDeviceGetCount()) for gpu in _read(index)]
+    print(json.dumps([asdict(gpu) for gpu in sorted(gpus, key=lambda gpu: gpu.place)]))
 
 
 def _read(index: int) -> list[Gpu]:
@@ -93,7 +86,7 @@ def _read_part(device: object, parent_uuid: str, minor: int, description: dict[s
         parent_uuid,
         pynvml.nvmlDeviceGetGpuInstanceId(device),
         pynvml.nvmlDeviceGetComputeInstanceId(device),
-        profile_of(_optional(pynvml.nvmlDeviceGetName, device) or ""),
+        profile_of(optional(pynvml.nvmlDeviceGetName, device) or ""),
     )
     uuid = pynvml.nvmlDeviceGetUUID(device)
     memory = pynvml.nvmlDeviceGetMemoryInfo(device).total
@@ -102,16 +95,16 @@ def _read_part(device: object, parent_uuid: str, minor: int, description: dict[s
 
 def _description(handle: object) -> dict[str, Any]:
     """What is good to know about a GPU; none of it is needed to share it."""
-    pci_info = _optional(pynvml.nvmlDeviceGetPciInfo, handle)
+    pci_info = optional(pynvml.nvmlDeviceGetPciInfo, handle)
     address = kernel_address(pci_info.busId) if pci_info else None
-    capability = _optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-    cuda_version = _optional(pynvml.nvmlSystemGetCudaDriverVersion)
+    capability = optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    cuda_version = optional(pynvml.nvmlSystemGetCudaDriverVersion)
     return {
-        "name": _optional(pynvml.nvmlDeviceGetName, handle),
-        "brand": _BRANDS.get(_optional(pynvml.nvmlDeviceGetBrand, handle)),
-        "architecture": _ARCHITECTURES.get(_optional(pynvml.nvmlDeviceGetArchitecture, handle)),
+        "name": optional(pynvml.nvmlDeviceGetName, handle),
+        "brand": _BRANDS.get(optional(pynvml.nvmlDeviceGetBrand, handle)),
+        "architecture": _ARCHITECTURES.get(optional(pynvml.nvmlDeviceGetArchitecture, handle)),
         "compute_capability": "{}.{}".format(*capability) if capability else None,
-        "driver_version": _optional(pynvml.nvmlSystemGetDriverVersion),
+        "driver_version": optional(pynvml.nvmlSystemGetDriverVersion),
         "cuda_driver_version": f"{cuda_version // 1000}.{cuda_version % 1000 // 10}" if cuda_version else None,
         "pci_address": address,
         "pcie_root": pcie_root(address) if address else None,
@@ -119,23 +112,5 @@ def _description(handle: object) -> dict[str, Any]:
     }
 
 
-def _optional(query: Callable[..., _T], *arguments: object) -> _T | None:
-    try:
-        return query(*arguments)
-    except pynvml.NVMLError:
-        return None
-
-
-def main() -> int:
-    """Read the inventory once; what keeps NVML from working goes to standard error."""
-    try:
-        gpus = read_inventory(begin())
-    except NvmlUnavailableError as error:
-        print(error, file=sys.stderr)
-        return _EXIT_UNAVAILABLE
-    print(json.dumps([asdict(gpu) for gpu in gpus]))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(_tell))

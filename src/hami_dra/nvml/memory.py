@@ -18,13 +18,10 @@ import pynvml
 
 from hami_dra.cgroups import processes_in
 
-from .beginning import begin
-from .driver import NvmlUnavailableError
 from .holders import Holder, Holding, Limited
-from .library import nvml
 from .memory_limits import UNLIMITED, MemoryLimit, read_limit, set_limit
+from .program import run
 
-_EXIT_UNAVAILABLE = 1
 _PROCESS_LISTS = (
     "nvmlDeviceGetComputeRunningProcesses",
     "nvmlDeviceGetGraphicsRunningProcesses",
@@ -156,21 +153,15 @@ def _answer(holders: Iterable[Holder], gpus: _Gpus, alone: Lock) -> None:
         print(json.dumps(holdings), flush=True)
 
 
-def main() -> int:
-    """Answer until standard input ends; what keeps NVML from working goes to standard error."""
+def _serve() -> None:
+    """Answer until standard input ends."""
     alone = Lock()
-    try:
-        with nvml(begin()):
-            gpus = _Gpus()
-            for line in sys.stdin:
-                for holders in _by_gpu(line):
-                    # Whoever asks leaves a GPU alone that owes an answer, so these do not become many.
-                    Thread(target=_answer, args=(holders, gpus, alone), daemon=True).start()
-    except (NvmlUnavailableError, pynvml.NVMLError) as error:
-        print(error, file=sys.stderr)
-        return _EXIT_UNAVAILABLE
-    return 0
+    gpus = _Gpus()
+    for line in sys.stdin:
+        for holders in _by_gpu(line):
+            # Whoever asks leaves a GPU alone that owes an answer, so these do not become many.
+            Thread(target=_answer, args=(holders, gpus, alone), daemon=True).start()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(_serve))

@@ -1,16 +1,15 @@
 """One GPU whose health is watched, and what NVML shows of it as a state."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import pynvml
 
+from .library import optional
 from .mig import mig_devices, profile_of
 from .reading import Reading
-
-_T = TypeVar("_T")
 
 _HANGS_SECONDS = 10.0
 """After which a GPU hangs that does not answer: this program has it open, so it does not sleep."""
@@ -84,11 +83,3 @@ def _recovery_action(handle: Any) -> int | None:
     if not fields or fields[0].nvmlReturn != pynvml.NVML_SUCCESS:
         return None
     return int(fields[0].value.uiVal)
-
-
-def optional(query: Callable[..., _T], *arguments: object) -> _T | None:
-    """What NVML answers, None where that is an error."""
-    try:
-        return query(*arguments)
-    except pynvml.NVMLError:
-        return None
