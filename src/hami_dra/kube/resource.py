@@ -195,12 +195,17 @@ class AllocationResult(Fields, frozen=True):
 
 
 class ResourceClaimConsumerReference(Fields, frozen=True):
-    """Who may use a claim, in its namespace: `resource` is `pods` for a pod."""
+    """Who may use a claim, in its namespace."""
 
     resource: str
     name: str
     uid: str
     api_group: str = ""
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it is a pod."""
+        return (self.api_group, self.resource) == ("", "pods")
 
 
 class AllocatedDeviceStatus(Fields, frozen=True):

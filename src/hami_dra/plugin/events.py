@@ -152,7 +152,7 @@ def _concerned(ref: ClaimRef, claim: ResourceClaim) -> Iterator[ObjectReference]
         api_version=claim.api_version, kind="ResourceClaim", name=ref.name, namespace=ref.namespace, uid=ref.uid
     )
     for consumer in claim.status.reserved_for:
-        if (consumer.api_group, consumer.resource) == ("", "pods"):
+        if consumer.is_pod:
             yield ObjectReference(
                 api_version="v1", kind="Pod", name=consumer.name, namespace=ref.namespace, uid=consumer.uid
             )

@@ -52,5 +52,4 @@ class Evictor:
 
 def _pod_of(claim: ResourceClaim, cgroup: Path) -> ResourceClaimConsumerReference | None:
     uid = pod_uid(cgroup)
-    pods = (each for each in claim.status.reserved_for if (each.api_group, each.resource) == ("", "pods"))
-    return next((each for each in pods if each.uid == uid), None)
+    return next((each for each in claim.status.reserved_for if each.is_pod and each.uid == uid), None)
