@@ -7,11 +7,11 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Never
 
-from hami_dra.kube import KubeClient, KubeError, NotFound, ResourceClaim
-from hami_dra.kubeletplugin import ClaimRef
+from hami_dra.kube import KubeClient, KubeError, ResourceClaim
 from hami_dra.shares import Share, ShareFolders
 
 from .events import ClaimEvents
+from .share_claim import claim_ref, read_claim
 from .status import readiness
 from .status_reports import StatusReports
 
@@ -95,13 +95,9 @@ class HealthNews:
 
     async def _ask(self, shares: Sequence[Share]) -> None:
         """Read the claim of shares, and tell it, unless it was unprepared meanwhile. Raises KubeError."""
-        share = shares[0]
-        try:
-            claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
-        except NotFound:
-            return  # its files go with the next sweep
+        claim = await read_claim(self._kube, shares[0])  # where it is gone, its files go with the next sweep
         present = [each for each in shares if self._folders.path(each).is_dir()]
-        if claim.metadata.uid == share.claim_uid and present:
+        if claim and present:
             self.prepared(claim, present)
 
     def _tell(self, key: _Key, claim: ResourceClaim, share: Share) -> None:
@@ -111,7 +107,7 @@ class HealthNews:
         if ailment is None or ailment == told:
             return
         was_well = told == "" if told is not None else _was_well(claim, share)
-        ref = ClaimRef(share.claim_namespace, share.claim_name, share.claim_uid)
+        ref = claim_ref(share)
         if ailment:
             news = f"GPU {share.gpu_uuid}: {ailment}; {_ADVICE}"
             self._events.tell(ref, claim, "GpuUnusable", news, is_again=was_well is True)

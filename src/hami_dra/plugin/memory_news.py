@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Never
 
 from hami_dra.kube import KubeClient, KubeError, Quantity, ResourceClaim
-from hami_dra.kubeletplugin import ClaimRef
 from hami_dra.shares import Container, Share, ShareFolders, containers_of
 
 from .events import ClaimEvents
 from .eviction import Evictor
 from .pace import Pace
+from .share_claim import claim_ref, read_claim
 from .share_memory import ShareMemory
 from .status import limitedness
 from .status_reports import StatusReports
@@ -89,7 +89,7 @@ class MemoryNews:
         repaired, self._repaired = self._repaired, []
         for share, message in repaired:
             if claim := await self._claim(share):
-                self._events.tell(_ref(share), claim, "MemoryLimitRepaired", message)
+                self._events.tell(claim_ref(share), claim, "MemoryLimitRepaired", message)
         self._look_again()
         for name in list(self._untold):
             await self._tell_of(name)
@@ -127,7 +127,7 @@ class MemoryNews:
         said = limitedness(claim.status.devices, share)
         is_again = share.name in self._waiting or (said is not None and said.status == "True")
         reason = "MemoryLimitMissing" if memory.unlimited else "MemoryOverused"
-        self._events.tell(_ref(share), claim, reason, memory.message, is_again=is_again)
+        self._events.tell(claim_ref(share), claim, reason, memory.message, is_again=is_again)
         self._pace.told(_matter(memory))
         self._waiting.discard(share.name)
 
@@ -135,16 +135,15 @@ class MemoryNews:
         if claim := await self._claim(memory.share):
             for container in containers_of(memory.share, among):
                 if told := await evictor.evict(claim, container.cgroup):
-                    self._events.tell(_ref(memory.share), claim, "MemoryOverused", told)
+                    self._events.tell(claim_ref(memory.share), claim, "MemoryOverused", told)
 
     async def _claim(self, share: Share) -> ResourceClaim | None:
-        """The share's claim as it is now; None where it cannot be read, or is another of the same name."""
+        """The share's claim as it is now; None where it is gone, or cannot be read."""
         try:
-            claim = await self._kube.get_claim(share.claim_namespace, share.claim_name)
+            return await read_claim(self._kube, share)
         except KubeError as error:
             self._complain(f"nothing can be told of share {share.name} now: {error}")
             return None
-        return claim if claim.metadata.uid == share.claim_uid else None
 
     def _complain(self, problem: str) -> None:
         """Say once what goes wrong: it is tried again every few seconds."""
@@ -155,7 +154,3 @@ class MemoryNews:
 
 def _matter(memory: ShareMemory) -> tuple[str, str]:
     return memory.share.name, memory.reason
-
-
-def _ref(share: Share) -> ClaimRef:
-    return ClaimRef(share.claim_namespace, share.claim_name, share.claim_uid)

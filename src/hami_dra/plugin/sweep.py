@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, NotFound, ResourceClaim
+from hami_dra.kube import ApiUnavailable, KubeClient, KubeError, ResourceClaim
 from hami_dra.kubeletplugin import ClaimLocks
 from hami_dra.shares import DRIVER_NAME, ClaimFiles, Share, remove_tree, shares_in
 
 from .health_news import HealthNews
+from .share_claim import read_claim
 from .versions import collect_versions
 
 _log = logging.getLogger(__name__)
@@ -64,11 +65,8 @@ class Sweeper:
         if not shares:
             # Whose it is cannot be told, so it stays while a container could use it: unprepare or a reboot removes it.
             return self._files.is_usable(claim_uid, paths)
-        try:
-            claim = await self._kube.get_claim(shares[0].claim_namespace, shares[0].claim_name)
-        except NotFound:
-            return False
-        if claim.metadata.uid != claim_uid:
+        claim = await read_claim(self._kube, shares[0])
+        if claim is None:
             return False
         held = [share for share in shares if _holds(claim, share)]
         if held and self._files.is_usable(claim_uid, paths):
