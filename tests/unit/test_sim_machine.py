@@ -99,6 +99,12 @@ def test_hami_sim_refuses_what_it_does_not_know(arguments: list[str], tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_hami_sim_says_that_what_it_prints_is_lost(machine: Machine) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([lib("sim/hami-sim"), "show", machine.state], stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"hami-sim: standard output: No space left on device\n")
+
+
 CONFIG = """
 driver = "570.124.06"
 cuda = "12.8"

@@ -56,9 +56,13 @@ def test_a_query_as_csv(machine: Machine) -> None:
 
 def test_what_it_cannot_do_it_refuses(machine: Machine) -> None:
     unknown = smi(machine, "--query-gpu=index,vbios", "--format=csv", status=2)
-    assert unknown == ['Field "vbios" is not a valid field to query.']
-    assert "cannot do --help" in smi(machine, "--help", status=2)[0]
-    assert "cannot do --format=xml" in smi(machine, "--query-gpu=index", "--format=xml", status=2)[0]
+    assert unknown == [
+        'Field "vbios" is not a valid field to query.',
+        "The simulator has: index, uuid, name, memory.total, memory.used, memory.free, utilization.gpu",
+    ]
+    assert "cannot do --help." in smi(machine, "--help", status=2)[0]
+    assert "cannot do -i 0 -L." in smi(machine, "-i", "0", "-L", status=2)[0]
+    assert "cannot do --query-gpu=index --format=xml." in smi(machine, "--query-gpu=index", "--format=xml", status=2)[0]
 
 
 def test_without_a_driver_it_says_so(machine: Machine) -> None:

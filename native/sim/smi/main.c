@@ -8,10 +8,11 @@
 #define QUERY  "--query-gpu="
 #define FORMAT "--format="
 
-static int usage(const char *argument) {
-    printf("nvidia-smi (simulated): cannot do %s.\n"
-           "It has: -L | --query-gpu=FIELD,… --format=csv[,noheader][,nounits]\n",
-           argument);
+static int usage(char **arguments) {
+    printf("nvidia-smi (simulated): cannot do");
+    for (char **argument = arguments + 1; *argument != NULL; argument++)
+        printf(" %s", *argument);
+    printf(".\nIt has: nothing for a table | -L | --query-gpu=FIELD,… --format=csv[,noheader][,nounits]\n");
     return 2;
 }
 
@@ -19,9 +20,11 @@ static bool has(const char *format, const char *word) {
     return strstr(format, word) != NULL;
 }
 
-static int run_query(const char *query, const char *format) {
+static int run_query(char **arguments) {
+    const char *query = arguments[1];
+    const char *format = arguments[2];
     if (strncmp(format, FORMAT "csv", strlen(FORMAT "csv")) != 0)
-        return usage(format);
+        return usage(arguments);
     int failed = nvml_load();
     return failed ? failed : smi_query(query + strlen(QUERY), !has(format, ",noheader"), !has(format, ",nounits"));
 }
@@ -36,6 +39,6 @@ int main(int count, char **arguments) {
         return failed ? failed : smi_list();
     }
     if (count == 3 && strncmp(arguments[1], QUERY, strlen(QUERY)) == 0)
-        return run_query(arguments[1], arguments[2]);
-    return usage(arguments[count - 1]);
+        return run_query(arguments);
+    return usage(arguments);
 }

@@ -102,12 +102,20 @@ static const struct field {
 };
 
 #define MAX_FIELDS 32
+#define FIELDS     (sizeof(fields) / sizeof(fields[0]))
 
 static const struct field *find_field(const char *name, size_t length) {
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+    for (size_t i = 0; i < FIELDS; i++)
         if (strlen(fields[i].name) == length && strncmp(fields[i].name, name, length) == 0)
             return &fields[i];
     return NULL;
+}
+
+static void refuse(const char *name, size_t length) {
+    printf("Field \"%.*s\" is not a valid field to query.\nThe simulator has:", (int)length, name);
+    for (size_t i = 0; i < FIELDS; i++)
+        printf("%s %s", i == 0 ? "" : ",", fields[i].name);
+    printf("\n");
 }
 
 /* Finds the fields of the list; returns how many, or 0 after it said what is wrong. */
@@ -118,7 +126,7 @@ static unsigned parse_fields(const char *list, const struct field *asked[MAX_FIE
         size_t length = strcspn(name, ",");
         asked[count] = find_field(name, length);
         if (asked[count] == NULL) {
-            printf("Field \"%.*s\" is not a valid field to query.\n", (int)length, name);
+            refuse(name, length);
             return 0;
         }
         count++;

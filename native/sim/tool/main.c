@@ -2,6 +2,7 @@
 #include "sim/common/queues.h"
 #include "sim/tool/tool.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +15,7 @@ static const struct {
 } commands[] = {
     {"create", tool_create,
      "STATE [--driver V] [--cuda M.N] [--context-memory BYTES] [--context-ms MS] [--process-list LIST] "
-     "[--limits-backend BACKEND] --gpu "
-     "KEY=VALUE,…"},
+     "[--slice-us US] [--switch-us US] [--limits-backend BACKEND] --gpu KEY=VALUE,…"},
     {"fault", tool_fault, "STATE GPU-UUID KEY=VALUE…"},
     {"mig", tool_mig, "STATE GPU-UUID off | on [PROFILE…]"},
     {"show", tool_show, "STATE"},
@@ -45,11 +45,16 @@ int tool_open(struct machine *machine, const char *path, uint32_t *own) {
     }
 }
 
+/* What is still to be printed at a program's end fails without a word. */
+static int printed(int status) {
+    return fflush(stdout) == 0 ? status : tool_fail("standard output: %s", strerror(errno));
+}
+
 int main(int count, char **arguments) {
     const size_t known = sizeof(commands) / sizeof(commands[0]);
     for (size_t i = 0; count > 1 && i < known; i++)
         if (strcmp(arguments[1], commands[i].name) == 0)
-            return commands[i].run(count - 2, arguments + 2);
+            return printed(commands[i].run(count - 2, arguments + 2));
     for (size_t i = 0; i < known; i++)
         fprintf(stderr, "%s hami-sim %s %s\n", i == 0 ? "usage:" : "      ", commands[i].name, commands[i].usage);
     return 2;
