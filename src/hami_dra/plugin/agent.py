@@ -16,6 +16,7 @@ from .events import ClaimEvents
 from .eviction import Evictor
 from .health import GpuHealth
 from .health_news import HealthNews
+from .health_reports import health_reports
 from .memory_guard import MemoryGuard
 from .memory_metrics import MemoryCollector
 from .memory_news import MemoryNews
@@ -73,7 +74,7 @@ class Agent:
             plugin_dir=options.plugin_dir,
             registry_dir=options.registry_dir,
             pod_uid=options.pod_uid,
-            health=lambda: self._health.reports(lambda: self._watch.node),
+            health=lambda: health_reports(self._health, lambda: self._watch.node),
             locks=locks,
         )
 

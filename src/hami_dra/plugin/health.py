@@ -1,29 +1,25 @@
-"""What is wrong with this node's GPUs at present, and the word about it to the kubelet and to people."""
+"""What is wrong with this node's GPUs at present, and the word about it to people."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hami_dra.gpu import Diagnosis, Finding, Gpu, HealthUnknownError, NvmlSilentError, Reading, watch_health
-from hami_dra.kubeletplugin import DeviceHealth, HealthStatus
+from hami_dra.kubeletplugin import HealthStatus
 
 from .do_until import do_until
 from .node import GpuNode
 from .node_events import NodeEvents
 from .node_watch import NodeWatch
 from .nvml_silence import NvmlSilence
-from .slices import device_name
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 5
 _FIRST_SECONDS = 10
-_REPEAT_SECONDS = 10
-"""Between two reports to the kubelet without news; it takes the health for unknown after three times this."""
 _NOT_ASKED = "NVML has not been asked yet"
 
 
@@ -31,6 +27,7 @@ class GpuHealth:
     """`findings` is what is wrong with each GPU, by UUID; where NVML does not answer, what was wrong last.
 
     `unknown` says why NVML does not answer, and is empty while it does; `silence` knows for how long.
+    `changes` counts how often either has become another.
     """
 
     def __init__(self, driver_root: Path, events: NodeEvents) -> None:
@@ -46,12 +43,18 @@ class GpuHealth:
         self.silence = NvmlSilence(events)
         self.findings: Mapping[str, tuple[Finding, ...]] = {}
         self.unknown = _NOT_ASKED
+        self.changes = 0
 
     async def first(self) -> None:
         """Wait for the first reading, so that no taint is lifted that only is not known yet; but not for long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: self.unknown != _NOT_ASKED)
+
+    async def changed_since(self, changes: int) -> None:
+        """Wait until there are others than these `changes`."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.changes != changes)
 
     def follow(self, node: GpuNode, held: Collection[str]) -> None:
         """Ask the NVML of the driver that the node has now, where that or its GPUs are not those followed before.
@@ -123,6 +126,7 @@ class GpuHealth:
         if (findings, unknown) == (before, self.unknown):
             return
         self.findings, self.unknown = findings, unknown
+        self.changes += 1
         changed()
         async with self._changed:
             self._changed.notify_all()
@@ -146,28 +150,6 @@ class GpuHealth:
         message = f"GPU {uuid}: {finding.what}; {finding.advice}"
         _log.warning("%s", message)
         self._events.tell("GpuNotice" if finding.is_usable else "GpuUnusable", message, is_news=is_news)
-
-    async def reports(self, node: Callable[[], GpuNode]) -> AsyncGenerator[Sequence[DeviceHealth], None]:
-        """What the kubelet is told: at once, at each change, and again within its patience."""
-        while True:
-            yield self._report(node())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_REPEAT_SECONDS), self._changed:
-                    await self._changed.wait()
-
-    def _report(self, node: GpuNode) -> list[DeviceHealth]:
-        return [self._health(node.name, gpu) for gpu in node.gpus.values()]
-
-    def _health(self, pool: str, gpu: Gpu) -> DeviceHealth:
-        status, message = self.status(gpu)
-        return DeviceHealth(
-            pool=pool,
-            device=device_name(gpu),
-            status=status,
-            checked=datetime.now(UTC),
-            message=message,
-            timeout_seconds=3 * _REPEAT_SECONDS,
-        )
 
     def ailment(self, uuid: str) -> str | None:
         """Why a GPU or MIG device is not usable; empty where it is, None where nothing is known of it."""
