@@ -1,11 +1,14 @@
-/* Waiting for streams, events and contexts: then the driver gives up what pools keep beyond their thresholds. */
+/* Waiting for streams, events and contexts: then the driver gives up what pools keep beyond their thresholds. Programs
+ * that neither allocate nor look at their memory do it all the same, so what can wait is counted then. */
 #include "core/backing.h"
 #include "core/driver.h"
+#include "core/overhead.h"
 #include "core/stream_order.h"
 
 static CUresult settled(CUresult result) {
     (void)stream_order_collect();
     backings_settle();
+    overheads_refresh();
     return result;
 }
 

@@ -89,6 +89,15 @@ bool overhead_begin(struct gpu *gpu) {
     return !has_context || overhead_fits(gpu);
 }
 
+static void refresh(struct gpu *gpu) {
+    if (atomic_load_explicit(&gpu->stale, memory_order_relaxed))
+        (void)overhead_begin(gpu);
+}
+
+void overheads_refresh(void) {
+    inventory_for_each(refresh);
+}
+
 void overhead_settle(struct gpu *gpu) {
     struct backing *backing = backing_find(&overhead, (uint64_t)gpu);
     if (backing != NULL)

@@ -13,11 +13,12 @@ bool overhead_begin(struct gpu *gpu);
 bool overhead_fits(struct gpu *gpu);
 
 /* After one with which it may have grown by what cannot be taken back, such as code that was loaded late: it is counted
- * with an allocation soon. */
+ * soon: with an allocation, with a look at the memory, or when the program has waited for something. */
 void overhead_is_stale(struct gpu *gpu);
+void overheads_refresh(void);
 
 /* After one with which this process has memory that another has made. As soon as that one lets go of it the driver
- * counts it for one of those that still have it, so this is asked again with every allocation soon, for good. */
+ * counts it for one of those that still have it, so this is asked again and again, for good. */
 void overheads_inherit(void);
 
 /* After one with which it may have shrunk. */

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.unit.vgpu.container import CUDA, GIB, MIB, OUT_OF_MEMORY, Container
 
 # What every process starts with. Sizes are in MiB. OTHER is the program of a second process, which is given the name of
@@ -170,6 +172,30 @@ seen += [used(), other.go_on(), used(), other.go_on()]
 other.end()
 """
     assert _seen(container, program, other) == [600, 0, [600, OUT_OF_MEMORY, 0, 1024], 1024, [1024, 424]]
+
+
+@pytest.mark.parametrize("wait", [["cuCtxSynchronize"], ["cuStreamSynchronize", None]], ids=lambda wait: wait[0])
+def test_it_counts_too_in_one_that_only_waits_for_its_work(container: Container, wait: list[Any]) -> None:
+    container.grant(0, GIB)
+    other = f"""
+import select
+mapped(imported(sys.argv[1]), 600)
+answer("ready")
+while not select.select([sys.stdin], [], [], 0)[0]:
+    call(*{wait})
+"""
+    program = """
+handle = create(600)
+descriptor = exported(handle)
+other = Other(descriptor, descriptor)
+other.answer()
+call("cuMemRelease", handle)
+while used() == 0:
+    pass
+seen.append(used())
+other.end()
+"""
+    assert _seen(container, program, other) == [600]
 
 
 def test_what_its_maker_lets_go_of_counts_once_however_many_still_have_it(container: Container) -> None:
