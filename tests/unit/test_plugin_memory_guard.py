@@ -163,7 +163,7 @@ async def test_resize_that_a_gpu_hangs_under_leaves_all_as_it_was(
     for memory in (2 * GIB, 4 * GIB):
         with pytest.raises(ResizeError, match="NVML has not answered for 2 s"):
             await asyncio.wait_for(resize(folders, machine.root, NewSize("claim", "gpu", memory)), 20)
-        assert Limits.parse((folders.path(share) / "limits").read_bytes()).memory == 3 * GIB
+        assert Limits.read(folders.path(share)).memory == 3 * GIB
 
 
 async def test_share_that_changes_while_its_limit_is_set_has_the_new_one_and_no_false_alarm(

@@ -43,7 +43,7 @@ def test_folder_says_what_the_share_is(folders: ShareFolders) -> None:
     folders.ensure(SHARE)
     folder = folders.path(SHARE)
     assert folder.name == f"{CLAIM}-{SHARE.share_id}"
-    assert Limits.parse((folder / "limits").read_bytes()) == Limits("GPU-1", 4 * 2**30, 30, "hard")
+    assert Limits.read(folder) == Limits("GPU-1", 4 * 2**30, 30, "hard")
     assert region.is_intact(folder / "region")
     assert msgspec.json.decode((folder / "share.json").read_bytes())["claimName"] == "double"
     assert list(folders.shares()) == [SHARE]
@@ -109,7 +109,7 @@ def test_changed_limit_keeps_the_live_region_and_tells_its_processes(folders: Sh
         os.pwrite(file.fileno(), b"live", region.SLOTS_OFFSET)
     inode = path.stat().st_ino
     folders.ensure(msgspec.structs.replace(SHARE, memory=2**30))
-    assert Limits.parse((folders.path(SHARE) / "limits").read_bytes()).memory == 2**30
+    assert Limits.read(folders.path(SHARE)).memory == 2**30
     assert generation(path) == 1
     assert path.stat().st_ino == inode
     assert path.read_bytes()[region.SLOTS_OFFSET :].startswith(b"live")

@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from hami_dra.gpu import Gpu
 from hami_dra.kubeletplugin import HealthStatus
-from hami_dra.shares import LIMITS_FILE, REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_gpu_time, read_use
+from hami_dra.shares import REGION_FILE, Limits, LimitsError, Share, ShareFolders, read_gpu_time, read_use
 
 from .health import GpuHealth
 from .share_memory import ShareMemory
@@ -71,7 +71,7 @@ class ShareCollector(Collector):
     def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int, float]:
         """What the share is held to, the bytes that it uses, and the seconds for which it had the GPU."""
         folder = self._folders.path(share)
-        limits = Limits.parse((folder / LIMITS_FILE).read_bytes())
+        limits = Limits.read(folder)
         had_gpu = read_gpu_time(folder / REGION_FILE) / _NS_PER_S
         in_use = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.

@@ -4,7 +4,7 @@ from .cdi import HOOK, NodeEdits, claim_spec, device_id
 from .claim_files import ClaimFiles
 from .containers import Container, NotedShare, containers, containers_of, noted_shares
 from .files import remove_tree
-from .folder import LIMITS_FILE, REGION_FILE, DamagedRegionError, ShareFolders, shares_in
+from .folder import REGION_FILE, DamagedRegionError, ShareFolders, shares_in
 from .limits import Limits, LimitsError
 from .names import DRIVER_NAME
 from .notes import CONTAINERS_DIR, ContainerNote, remove_note
@@ -16,7 +16,6 @@ __all__ = [
     "CONTAINERS_DIR",
     "DRIVER_NAME",
     "HOOK",
-    "LIMITS_FILE",
     "REGION_FILE",
     "Access",
     "ClaimFiles",

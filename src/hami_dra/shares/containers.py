@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .folder import LIMITS_FILE
 from .limits import Limits, LimitsError
 from .notes import ContainerNote, notes_in
 from .share import MemoryEnforcement, Share
@@ -46,7 +45,7 @@ def noted_shares(root: Path, shares: Iterable[Share]) -> Iterator[NotedShare]:
         if share.access == "limited":
             folder = root / share.name
             try:
-                limits = Limits.parse((folder / LIMITS_FILE).read_bytes())
+                limits = Limits.read(folder)
             except (OSError, LimitsError):
                 continue
             yield NotedShare(share, limits.memory, tuple(notes_in(folder)))

@@ -10,12 +10,11 @@ import msgspec
 
 from . import region
 from .files import make_folder, names_in, remove_tree, remove_unfinished, replace_file
-from .limits import Limits, LimitsError
+from .limits import LIMITS_FILE, Limits, LimitsError
 from .notes import CONTAINERS_DIR
 from .share import Share
 from .turns import ensure_turns
 
-LIMITS_FILE = "limits"
 REGION_FILE = "region"
 SHARE_FILE = "share.json"
 METADATA_FILE = "device-metadata.json"
@@ -152,7 +151,7 @@ def _resized_limits(share: Share, folder: Path) -> bytes:
     """What `limits` should say: less than was granted where the share was resized."""
     granted = Limits.of(share)
     try:
-        present = Limits.parse((folder / LIMITS_FILE).read_bytes())
+        present = Limits.read(folder)
     except (OSError, LimitsError):
         return granted.render()
     return replace(granted, memory=min(present.memory, granted.memory) or granted.memory).render()

@@ -1,9 +1,12 @@
 """The `limits` file of a share folder: what libvgpu.so holds the share's processes to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from .share import Share
+
+LIMITS_FILE = "limits"
 
 _VERSION = 1
 _LARGEST = 2**63 - 1  # of the numbers that libvgpu.so takes
@@ -64,6 +67,11 @@ class Limits:
             policy=values["policy"],
             priority=values["priority"],
         )
+
+    @classmethod
+    def read(cls, share_folder: Path) -> Self:
+        """What the share of a folder is held to at present. Raises LimitsError, and OSError."""
+        return cls.parse((share_folder / LIMITS_FILE).read_bytes())
 
     def render(self) -> bytes:
         """Write it as libvgpu.so reads it."""

@@ -27,7 +27,7 @@ async def test_claim_of_two_gpus_has_the_right_limit_on_the_right_gpu_in_both_or
             (f"{DRIVER}/share={claim.uid}-{result.share_id}",) for result in results
         ]
         for result, cores, memory in ((small, 30, 4 * GIB), (large, 60, 8 * GIB)):
-            limits = Limits.parse((node.shares_dir / f"{claim.uid}-{result.share_id}" / "limits").read_bytes())
+            limits = Limits.read(node.shares_dir / f"{claim.uid}-{result.share_id}")
             assert limits == Limits(node.gpu_uuid(result.device), memory, cores, "hard")
         shown = environment(node, claim)
         assert (shown["CUDA_DEVICE_MEMORY_LIMIT_0"], shown["CUDA_DEVICE_SM_LIMIT_0"]) == ("4096m", "30")
