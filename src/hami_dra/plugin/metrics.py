@@ -15,6 +15,22 @@ from .slices import device_name
 
 _NS_PER_S = 10**9
 
+_GRANTED = "hami_dra_share_memory_granted_bytes"
+_LIMIT = "hami_dra_share_memory_limit_bytes"
+_USED = "hami_dra_share_memory_used_bytes"
+_PHYSICAL = "hami_dra_share_memory_physical_bytes"
+_UNACCOUNTED = "hami_dra_share_memory_unaccounted_bytes"
+_CORES = "hami_dra_share_cores_granted_percent"
+_GPU_TIME = "hami_dra_share_gpu_time_seconds"
+_GAUGES = {
+    _GRANTED: "GPU memory that the share was granted.",
+    _LIMIT: "GPU memory that the share may use at present.",
+    _USED: "GPU memory that the share's living processes hold.",
+    _PHYSICAL: "GPU memory that the share's containers hold by the driver's word.",
+    _UNACCOUNTED: "How much more that is than what its processes account for.",
+    _CORES: "Part of the GPU's time that the share may use.",
+}
+
 SHARE_LABELS = ("namespace", "claim", "claim_uid", "request", "share_id", "gpu_uuid")
 
 
@@ -33,49 +49,47 @@ class ShareCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of shares, with a row for each share that counts and could be read."""
-        granted = share_gauge("hami_dra_share_memory_granted_bytes", "GPU memory that the share was granted.")
-        limit = share_gauge("hami_dra_share_memory_limit_bytes", "GPU memory that the share may use at present.")
-        physical = share_gauge(
-            "hami_dra_share_memory_physical_bytes", "GPU memory that the share's containers hold by the driver's word."
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {
+            name: share_gauge(name, meaning) for name, meaning in _GAUGES.items()
+        }
+        families[_GPU_TIME] = CounterMetricFamily(
+            _GPU_TIME, "How long the share's processes have had the GPU.", labels=SHARE_LABELS
         )
-        unaccounted = share_gauge(
-            "hami_dra_share_memory_unaccounted_bytes", "How much more that is than what its processes account for."
-        )
-        used = share_gauge("hami_dra_share_memory_used_bytes", "GPU memory that the share's living processes hold.")
-        cores = share_gauge("hami_dra_share_cores_granted_percent", "Part of the GPU's time that the share may use.")
-        time = CounterMetricFamily(
-            "hami_dra_share_gpu_time_seconds", "How long the share's processes have had the GPU.", labels=SHARE_LABELS
-        )
-        memory_of = {gpu.uuid: gpu.memory_bytes for gpu in self._gpus()}
+        memory_of_gpus = {gpu.uuid: gpu.memory_bytes for gpu in self._gpus()}
         for share in self._folders.shares():
-            labels = label_values(share)
-            match share.access:
-                case "limited":
-                    try:
-                        limits, in_use, had_gpu = self._read(share, memory_of)
-                    except (OSError, LimitsError):
-                        continue  # removed while we read; a folder that stays broken is mended by the next prepare
-                    granted.add_metric(labels, share.memory)
-                    limit.add_metric(labels, limits.memory)
-                    cores.add_metric(labels, limits.cores)
-                    used.add_metric(labels, in_use)
-                    time.add_metric(labels, had_gpu)
-                    if (real := self._memory_of(share).used) is not None:
-                        physical.add_metric(labels, real)
-                        unaccounted.add_metric(labels, real - in_use)
-                case "whole":  # without libvgpu.so nobody counts what it uses
-                    granted.add_metric(labels, share.memory)
-                    cores.add_metric(labels, share.cores)
-        return granted, limit, used, physical, unaccounted, cores, time
+            for name, value in self._values(share, memory_of_gpus).items():
+                families[name].add_metric(label_values(share), value)
+        return families.values()
 
-    def _read(self, share: Share, memory_of: Mapping[str, int]) -> tuple[Limits, int, float]:
-        """What the share is held to, the bytes that it uses, and the seconds for which it had the GPU."""
+    def _values(self, share: Share, memory_of_gpus: Mapping[str, int]) -> dict[str, float]:
+        """What there is to say of a share, by metric."""
+        match share.access:
+            case "limited":
+                try:
+                    return self._of_limited(share, memory_of_gpus)
+                except (OSError, LimitsError):
+                    return {}  # removed while we read; a folder that stays broken is mended by the next prepare
+            case "whole":  # without libvgpu.so nobody counts what it uses
+                return {_GRANTED: share.memory, _CORES: share.cores}
+            case "monitor":
+                return {}
+
+    def _of_limited(self, share: Share, memory_of_gpus: Mapping[str, int]) -> dict[str, float]:
+        """Raises LimitsError, and OSError."""
         folder = self._folders.path(share)
         limits = Limits.read(folder)
-        had_gpu = read_gpu_time(folder / REGION_FILE) / _NS_PER_S
-        in_use = sum(process.used for process in read_use(folder / REGION_FILE))
+        accounted = sum(process.used for process in read_use(folder / REGION_FILE))
         # Tenants write the region, so it may say anything; more than there is in the GPU is not believed.
-        return limits, min(in_use, memory_of.get(share.gpu_uuid, limits.memory)), had_gpu
+        used = min(accounted, memory_of_gpus.get(share.gpu_uuid, limits.memory))
+        values = {
+            _GRANTED: share.memory,
+            _LIMIT: limits.memory,
+            _USED: used,
+            _CORES: limits.cores,
+            _GPU_TIME: read_gpu_time(folder / REGION_FILE) / _NS_PER_S,
+        }
+        physical = self._memory_of(share).used
+        return values if physical is None else values | {_PHYSICAL: physical, _UNACCOUNTED: physical - used}
 
 
 class GpuCollector(Collector):
