@@ -10,6 +10,12 @@ from hami_dra.gpu import Gpu
 from hami_dra.nvml.gpu import MigPart
 from hami_dra.sim import MODELS, Machine, create_machine, simulated_gpus
 
+# What a program that has no cgroup v2 tree finds.
+NO_TREE = """
+import hami_dra.nvml.memory_limits
+hami_dra.nvml.memory_limits.unified_mount = lambda: None
+"""
+
 # Prints the inventory of a driver root, read while some of NVML's functions fail as they do on GPUs that lack them.
 READ = """
 import os, runpy, sys
@@ -41,8 +47,8 @@ def inventory(machine: Machine, *failing: str) -> tuple[list[Gpu], str]:
     return msgspec.json.decode(done.stdout, type=list[Gpu]), done.stderr
 
 
-def read(machine: Machine, *failing: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", READ, str(machine.root), *failing]
+def read(machine: Machine, *failing: str, without: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", without + READ, str(machine.root), *failing]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -65,6 +71,11 @@ def test_gpus_are_what_nvml_says(machine: Machine) -> None:
         numa_node=gpus[1].numa_node,
         limit_obstacle=OLD_DRIVER,
     )
+
+
+def test_that_the_driver_is_too_old_is_what_is_said_wherever_cgroups_are(machine: Machine) -> None:
+    done = read(machine, without=NO_TREE)
+    assert [gpu.limit_obstacle for gpu in msgspec.json.decode(done.stdout, type=list[Gpu])] == [OLD_DRIVER] * 2
 
 
 def test_gpu_without_the_optional_is_listed_without_it(machine: Machine) -> None:

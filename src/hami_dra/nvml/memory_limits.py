@@ -48,6 +48,8 @@ def read_limit(gpu: Any, cgroup: Path) -> MemoryLimit:
 
 def limit_obstacle(gpu: Any) -> str:
     """Why the driver does not hold containers to limits on this GPU, as trying shows; empty where it does."""
+    if not _has_limits(gpu):  # then nobody need mount or boot anything
+        return "this driver knows no memory limits: they came with R615, so update NVIDIA's driver"
     mount = unified_mount()
     if mount is None:
         return (
@@ -64,13 +66,22 @@ def limit_obstacle(gpu: Any) -> str:
         )
 
 
+def _has_limits(gpu: Any) -> bool:
+    """Whether the driver has the calls at all, whatever it answers of a cgroup."""
+    try:
+        read_limit(gpu, Path("/sys/fs/cgroup"))
+    except pynvml.NVMLError_FunctionNotFound:
+        return False
+    except pynvml.NVMLError:
+        pass
+    return True
+
+
 def _tried(gpu: Any, cgroup: Path) -> str:
     try:
         set_limit(gpu, cgroup, _PROBE)
         found = read_limit(gpu, cgroup)
         set_limit(gpu, cgroup, UNLIMITED)
-    except pynvml.NVMLError_FunctionNotFound:
-        return "this driver knows no memory limits: they came with R615, so update NVIDIA's driver"
     except pynvml.NVMLError_NotFound:
         return (
             f"the kernel's controller dmem is not handed down to {cgroup.parent}: write +dmem into "
