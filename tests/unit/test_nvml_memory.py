@@ -97,7 +97,10 @@ async def test_gpus_of_a_driver_with_limits_say_so_and_nothing_is_left_of_the_tr
     with cgroup() as made:  # or the test is skipped
         gpus = await ask_inventory(machine.root)
         assert [(gpu.memory_enforcement, gpu.limit_obstacle) for gpu in gpus] == [("driver", "")] * 2
-        assert list(made.parent.glob("hami-dra-probe-*")) == []
+        found = list(made.parent.glob("hami-dra-probe-*"))  # by other tests too, which are at it just now
+        async with asyncio.timeout(10):
+            while any(each.exists() for each in found):
+                await asyncio.sleep(0.01)
         assert [gpu.limits for gpu in machine.usage()] == [[], []]
 
 
