@@ -1,6 +1,7 @@
 """The stand-in for nvidia-smi."""
 
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_the_table_shows_gpus_and_processes(machine: Machine) -> None:
     assert ["3072MiB", "/", "16384MiB", "|", "0%"] in [row[-5:] for row in rows]
     assert rows[-2][:3] == ["1", str(process.pid), "C"]
     assert rows[-2][-1] == "3072MiB"
+
+
+def test_a_row_is_as_long_as_others_whatever_script_a_process_is_named_in(machine: Machine) -> None:
+    name = "ö" * 43 + "éé"  # which would be cut within a character where bytes are counted
+    packages = (
+        f"PYTHONPATH={sysconfig.get_path('purelib')}"  # which Python else finds beside the name it was started by
+    )
+    with running(machine, "start()", "env", packages, "bash", "-c", f'exec -a {name} "$@"', "_"):
+        lines = smi(machine)
+    assert {len(line) for line in lines[1:] if line} == {91}
+    assert name[:-1] in lines[-2]
 
 
 def test_the_list(machine: Machine) -> None:

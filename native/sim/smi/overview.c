@@ -84,11 +84,22 @@ static nvmlReturn_t read_processes(nvmlDevice_t device, nvmlProcessInfo_t **proc
     return result;
 }
 
+/* By characters: by bytes a name of UTF-8 would be cut within one, and its row too short. */
+static void print_column(const char *text, int width) {
+    for (; *text != '\0' && width > 0; width--)
+        do
+            putchar(*text++);
+        while (((unsigned char)*text & 0xc0) == 0x80);
+    printf("%*s", width, "");
+}
+
 static void print_process(unsigned index, const nvmlProcessInfo_t *process) {
     char name[256];
     if (nvml.process_name(process->pid, name, sizeof(name)) != NVML_SUCCESS)
         snprintf(name, sizeof(name), "[Not Found]");
-    printf("| %4u %10u      C   %-44.44s %14lluMiB |\n", index, process->pid, name, process->usedGpuMemory >> 20);
+    printf("| %4u %10u      C   ", index, process->pid);
+    print_column(name, 44);
+    printf(" %14lluMiB |\n", process->usedGpuMemory >> 20);
 }
 
 static nvmlReturn_t print_mig_devices(const struct gpu *gpus, unsigned count) {
