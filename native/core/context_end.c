@@ -12,7 +12,7 @@ void context_end_begin(void) {
 
 CUresult context_end(CUresult result, bool ends) {
     stream_order_contexts_ended();
-    if (result == CUDA_SUCCESS && ends)
+    if (ends && result != CUDA_ERROR_DEINITIALIZED)
         memory_forget_freed();
     return result;
 }

@@ -3,14 +3,17 @@
 #include "core/driver.h"
 #include "core/view.h"
 
+/* Drivers take NULL for what is not asked for. */
 CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
     CUresult result = DRIVER(cuMemGetInfo_v2)(free, total);
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_current_context() : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, *free, *total);
-    *total = view.total;
-    *free = view.free;
+    struct view view = view_of(gpu, free != NULL ? *free : UINT64_MAX, total != NULL ? *total : UINT64_MAX);
+    if (total != NULL)
+        *total = view.total;
+    if (free != NULL)
+        *free = view.free;
     return result;
 }
 
@@ -32,9 +35,11 @@ CUresult cuMemGetInfo(unsigned int *free, unsigned int *total) {
     struct gpu *gpu = result == CUDA_SUCCESS ? gpu_of_current_context() : NULL;
     if (gpu == NULL)
         return result;
-    struct view view = view_of(gpu, *free < UINT32_MAX ? *free : UINT64_MAX, UINT64_MAX);
-    *total = clamp(view.total);
-    *free = clamp(view.free);
+    struct view view = view_of(gpu, free != NULL && *free < UINT32_MAX ? *free : UINT64_MAX, UINT64_MAX);
+    if (total != NULL)
+        *total = clamp(view.total);
+    if (free != NULL)
+        *free = clamp(view.free);
     return result;
 }
 

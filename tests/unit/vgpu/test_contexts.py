@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.vgpu.container import CUDA, GIB, Container
+from hami_dra.native import lib
+from tests.unit.vgpu.container import CUDA, GIB, Container, preload
 
 PROGRAM = (
     CUDA
@@ -142,3 +143,24 @@ allocate(2)
 seen += [library.cuCtxDestroy_v2(None) != 0, library.cuDevicePrimaryCtxReset_v2(7) != 0, used()]
 """
     assert container.python(PROGRAM + program + SHOW) == [True, True, 2]
+
+
+@pytest.mark.not_sanitized(reason="the sanitizer asks dlsym before anything else works")
+@pytest.mark.parametrize(
+    ("begin", "end"), [('call("cuCtxCreate", None, 0, 0)', "cuCtxDestroy"), ("0", "cuDevicePrimaryCtxReset")]
+)
+def test_a_context_that_ends_with_the_error_of_an_earlier_launch_gives_back_its_memory(
+    container: Container, begin: str, end: str
+) -> None:
+    container.grant(0, GIB)
+    program = f"""
+LAUNCH_FAILED = 719
+ending = ctypes.c_void_p(int({begin}))
+allocate(2)
+seen.append(used())
+seen.append(library.{end}_v2(ending) == LAUNCH_FAILED)
+call("cuCtxSetCurrent", call("cuDevicePrimaryCtxRetain", 0))
+seen.append(used())
+"""
+    late = preload(lib("libvgpu.so"), container.programs / "liblate_error.so")
+    assert container.python(PROGRAM + program + SHOW, LD_PRELOAD=late) == [2, True, 0]

@@ -46,6 +46,22 @@ SHOW_COMPUTE = LIST + "print(json.dumps(ask('nvmlDeviceGetComputeRunningProcesse
 INVALID_ARGUMENT, INSUFFICIENT_SIZE = 2, 7
 
 
+@pytest.mark.parametrize("function", ["cuMemGetInfo", "cuMemGetInfo_v2"])
+def test_a_program_need_not_ask_for_both_free_and_total_memory(container: Container, function: str) -> None:
+    container.grant(0, GIB)
+    program = f"""
+import ctypes, json
+from cuda.bindings import driver as cuda
+cuda.cuInit(0)
+cuda.cuCtxSetCurrent(cuda.cuDevicePrimaryCtxRetain(0)[1])
+cuda.cuMemAlloc(1 << 20)
+ask, free, total = ctypes.CDLL("libcuda.so.1").{function}, ctypes.c_size_t(), ctypes.c_size_t()
+results = [ask(ctypes.byref(free), None), ask(None, ctypes.byref(total)), ask(None, None)]
+print(json.dumps([*results, free.value, total.value]))
+"""
+    assert container.python(program) == [SUCCESS, SUCCESS, SUCCESS, GIB - MIB, GIB]
+
+
 @pytest.fixture
 def neighbour(tmp_path: Path, machine: Machine, programs: Path) -> Iterator[Container]:
     """Another container on the same machine."""
