@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vgpu.chunks import noted_in_share
 from tests.unit.vgpu.container import Container
-from tests.unit.vgpu.test_sparse_arrays import PROGRAM as SPARSE
+from tests.unit.vgpu.tiles import TILES, noted_in_share
 
 # What each program starts with. Sizes are in chunks of 2 MiB, of which the share has 512. The stream is held from
 # hold() until go(). see() notes what the program is shown, look() what the share's accounts say meanwhile.
 PROGRAM = (
-    SPARSE
+    TILES
     + """
 import ctypes, os, pathlib, threading
 from hami_dra.shares.region import read_use
