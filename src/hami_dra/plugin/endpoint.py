@@ -19,10 +19,23 @@ async def serve_endpoint(
     An `address` without a host is every address of this machine, of IPv4 and IPv6. Raises OSError where it cannot be
     had.
     """
-    alone = asyncio.Lock()
     registry = CollectorRegistry()
     for collector in collectors:
         registry.register(collector)
+    runner = web.AppRunner(_app(registry, is_ready), access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.SockSite(runner, _listen(address)).start()
+        except OSError as error:
+            raise OSError(f"cannot serve metrics at {address[0]}:{address[1]}: {error}") from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
+    alone = asyncio.Lock()
 
     async def metrics(_: web.Request) -> web.Response:
         try:
@@ -43,16 +56,7 @@ async def serve_endpoint(
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.SockSite(runner, _listen(address)).start()
-        except OSError as error:
-            raise OSError(f"cannot serve metrics at {address[0]}:{address[1]}: {error}") from error
-        yield
-    finally:
-        await runner.cleanup()
+    return app
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:
