@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Never
 
 from hami_dra.cgroups import is_gone, unified_mount
-from hami_dra.gpu import Holder, Holding, MemoryProcess, MemoryUnknownError
+from hami_dra.gpu import Holding, MemoryProcess, MemoryUnknownError
 from hami_dra.shares import Container, NotedShare, Share, ShareFolders, containers, noted_shares, remove_note
 
 from .memory_news import MemoryNews
 from .node import GpuNode
-from .share_memory import ContainerKey, ShareMemory, assess
+from .share_memory import ContainerKey, ShareMemory, assess, holder
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class MemoryGuard:
             await self._process.end()
         if not running:
             return {}, set()
-        answers = {(each.gpu_uuid, each.cgroup): each for each in await self._process.ask(list(map(_holder, running)))}
+        answers = {(each.gpu_uuid, each.cgroup): each for each in await self._process.ask(list(map(holder, running)))}
         holdings, silent = {}, set()
         for each in running:
             answer = answers.get((each.gpu_uuid, str(each.cgroup)))
@@ -177,8 +177,3 @@ class _Found:
 def _of_silent(memory: Mapping[str, ShareMemory], names: Collection[str]) -> dict[str, ShareMemory]:
     """What is still known of shares, by their names, whose GPU does not answer."""
     return {name: replace(each, used=None) for name, each in memory.items() if name in names}
-
-
-def _holder(container: Container) -> Holder:
-    limit = container.memory if container.enforcement == "driver" else None
-    return Holder(container.gpu_uuid, str(container.cgroup), limit)

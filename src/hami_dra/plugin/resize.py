@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hami_dra.cgroups import is_gone, unified_mount
-from hami_dra.gpu import Holder, Holding, MemoryProcess, MemoryUnknownError
+from hami_dra.gpu import Holding, MemoryProcess, MemoryUnknownError
 from hami_dra.kube import Quantity
 from hami_dra.shares import (
     REGION_FILE,
@@ -18,6 +18,8 @@ from hami_dra.shares import (
     noted_shares,
     read_use,
 )
+
+from .share_memory import holder
 
 _LEAST = 2**20
 
@@ -141,10 +143,7 @@ def _resized(container: Container, noted: NotedShare, memory: int) -> Container:
 
 async def _ask(process: MemoryProcess, running: Iterable[Container]) -> tuple[Holding, ...]:
     """Have the driver hold containers to what they may have, and hear what they use."""
-    holders = [
-        Holder(each.gpu_uuid, str(each.cgroup), each.memory if each.enforcement == "driver" else None)
-        for each in running
-    ]
+    holders = list(map(holder, running))
     return await process.ask(holders) if holders else ()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hami_dra.gpu import Holding
+from hami_dra.gpu import Holder, Holding
 from hami_dra.kube import Quantity
 from hami_dra.shares import Container, NotedShare, Share
 
@@ -68,6 +68,12 @@ class ShareMemory:
                     "they may: a program in them gets around libvgpu.so. Look at the pod, and require "
                     "memoryEnforcement driver where such programs are to be expected"
                 )
+
+
+def holder(container: Container) -> Holder:
+    """A container as NVML is asked about it: by its cgroup, with the limit that the driver is to hold it to."""
+    limit = container.memory if container.enforcement == "driver" else None
+    return Holder(container.gpu_uuid, str(container.cgroup), limit)
 
 
 def assess(
