@@ -14,7 +14,7 @@ from .meta import ObjectMeta
 from .resource import Device, ResourceSlice
 from .slices import SliceChanges, plan_slices
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _RESYNC = 30.0
 """Seconds after which we look even if no change was reported, as Kubernetes' own controllers do."""
@@ -82,7 +82,7 @@ class SlicePublisher:
                     self._look.set()
             except Forbidden as error:
                 if not is_told:
-                    log.error("changes of ResourceSlices are seen %d s late: %s", _RETRY, error)
+                    _log.error("changes of ResourceSlices are seen %d s late: %s", _RETRY, error)
                 is_told = True
             except KubeError:
                 pass  # What cannot be reached cannot be read either, and reading tells why.
@@ -99,7 +99,7 @@ class SlicePublisher:
                 await self._make_it_so()
             except KubeError as error:
                 if str(error) != problem:
-                    log.error("ResourceSlices of node %s: %s", self._node, error)
+                    _log.error("ResourceSlices of node %s: %s", self._node, error)
                     self._on_problem(error)
                 problem = str(error)
             else:
@@ -139,7 +139,7 @@ class SlicePublisher:
             await self._client.create_slice(new)
         if changes:
             counts = len(changes.delete), len(changes.update), len(changes.create)
-            log.info("ResourceSlices of node %s: %d deleted, %d changed, %d created", self._node, *counts)
+            _log.info("ResourceSlices of node %s: %d deleted, %d changed, %d created", self._node, *counts)
 
     async def _dropped(self, wanted: ResourceSlice) -> tuple[str, ...]:
         """Have the API server say what it would store, and return the fields that it would not."""

@@ -10,7 +10,7 @@ from .driver import ClaimError, ClaimRef
 from .lock_file import LockError
 from .locks import ClaimLocks
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -44,7 +44,7 @@ class ClaimCalls:
 
     async def _one(self, claim: ClaimRef, work: Callable[[ClaimRef], Awaitable[T]], seconds: float) -> T | ClaimError:
         if not all(map(_NAME.fullmatch, (claim.namespace, claim.name, claim.uid))):
-            log.warning("refused: %r", claim)
+            _log.warning("refused: %r", claim)
             return ClaimError(f"the kubelet named a claim incompletely or as none can be named: {claim!r}")
         name = f"claim {claim.namespace}/{claim.name} ({claim.uid})"
         try:
@@ -52,13 +52,13 @@ class ClaimCalls:
                 return await work(claim)
         except (ClaimError, LockError) as error:
             problem = _sendable(str(error))
-            log.warning("%s: %s", name, problem)
+            _log.warning("%s: %s", name, problem)
             return ClaimError(problem)
         except Exception as error:
             if time.expired():
-                log.warning("%s: not done in %.1f s, given up", name, seconds)
+                _log.warning("%s: not done in %.1f s, given up", name, seconds)
                 return ClaimError(f"not done in {seconds:.1f} s and given up; the kubelet tries again")
-            log.exception("%s: unexpected error", name)
+            _log.exception("%s: unexpected error", name)
             return ClaimError(_sendable(f"unexpected {type(error).__name__}: {error}; see the driver's log"))
 
 

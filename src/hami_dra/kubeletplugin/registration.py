@@ -9,7 +9,7 @@ import grpc
 from ._pb.pluginregistration_pb2 import InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse
 from .rpc import GET_INFO, NOTIFY_REGISTRATION_STATUS, Context
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class RegistrationService:
@@ -37,11 +37,11 @@ class RegistrationService:
     async def _notify(self, status: RegistrationStatus, _: Context) -> RegistrationStatusResponse:
         self.is_registered = status.plugin_registered
         if status.plugin_registered:
-            log.info("the kubelet registered %s", self._name)
+            _log.info("the kubelet registered %s", self._name)
             self.refusal = ""
         elif status.error != self.refusal:  # the kubelet tries again and again
             self.refusal = status.error
-            log.error(
+            _log.error(
                 "the kubelet did not register %s: %r. Check that %s has the same path on the host, that no other "
                 "driver has this name, and that the kubelet knows one of these API versions: %s",
                 self._name,

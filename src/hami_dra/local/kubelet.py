@@ -23,7 +23,7 @@ from hami_dra.kubeletplugin.rpc import (
     HealthVersion,
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _REGISTRATION_TIMEOUT = 1.0
 _CALL_TIMEOUT = 45.0
@@ -173,7 +173,7 @@ class Kubelet:
                 )
                 await NOTIFY_REGISTRATION_STATUS.call(channel, status, _REGISTRATION_TIMEOUT)
             except grpc.aio.AioRpcError as error:
-                log.warning("the plugin at %s does not register: %s", socket.path, error.details())
+                _log.warning("the plugin at %s does not register: %s", socket.path, error.details())
                 return
         if version is None:
             self._refused.add(info.name)
