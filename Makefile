@@ -10,6 +10,9 @@ ifneq ($(words $(CURDIR))$(findstring :,$(CURDIR)),1)
 $(error There is a space or a colon in the path of this folder, $(CURDIR): move it to another)
 endif
 
+# Where it was set up, if not here: its programs name that folder, so in a moved or copied one they would be another's.
+ELSEWHERE := $(filter-out $(CURDIR),$(file <$(VENV)/.installed))
+
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 C_FILES = $(shell find native tests bench -name '*.[ch]')
@@ -98,17 +101,17 @@ clean: ## remove everything that was built here
 	rm -rf $(VENV) build dist src/hami_dra/lib src/hami_dra/kubeletplugin/_pb
 
 # Versions come from constraints.txt, so that every machine runs the same ones.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt $(if $(ELSEWHERE),anew)
 	@echo "Setting up $(VENV): Python packages and a C compiler from PyPI (about a minute)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(if $(ELSEWHERE),false,$(PIP) --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --quiet -c constraints.txt pip
 	@$(PIP) install --quiet -c constraints.txt --group build
 	@$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
-	@touch $@
+	@echo $(CURDIR) >$@
 
 $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	@echo "Setting up $(VENV): what \`make $*\` needs from PyPI"
 	@$(PIP) install --quiet -c constraints.txt --group $*
 	@touch $@
 
-.PHONY: help demo build test test-sanitized fuzz e2e describe glibc bench-core bench-compute bench-compute-plots bench-plugin bench-hook bench-races cuda-functions share-config lint format image wheel clean
+.PHONY: anew help demo build test test-sanitized fuzz e2e describe glibc bench-core bench-compute bench-compute-plots bench-plugin bench-hook bench-races cuda-functions share-config lint format image wheel clean

@@ -36,6 +36,24 @@ def test_the_virtual_environment_may_lie_anywhere(tmp_path: Path) -> None:
     assert f" PYTHON={tmp_path}/bin/python" in said
 
 
+@pytest.mark.parametrize(("folder", "begins_anew"), [("/another/clone", True), (str(REPOSITORY), False)])
+def test_a_virtual_environment_of_another_folder_is_made_anew(tmp_path: Path, folder: str, begins_anew: bool) -> None:
+    (tmp_path / ".installed").write_text(f"{folder}\n")
+    make = ["make", "--dry-run", "build", f"VENV={tmp_path}"]
+    said = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert (f"-m venv --clear {tmp_path}" in said) == begins_anew
+
+
+def test_a_virtual_environment_whose_making_was_interrupted_is_made_anew(tmp_path: Path) -> None:
+    without_pip = tmp_path / "bin/python"
+    without_pip.parent.mkdir()
+    without_pip.write_text("#!/bin/sh\nexit 1\n")
+    without_pip.chmod(0o755)
+    make = ["make", f"VENV={tmp_path}", "PYTHON=echo", f"{tmp_path}/.installed"]
+    said = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
+    assert f"-m venv --clear {tmp_path}\n" in said
+
+
 def _pytest_commands(target: str, arguments: str) -> list[list[str]]:
     """The command lines of a target that run pytest, as `make` would have the shell run them."""
     binaries = Path(sys.executable).parent
