@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.e2e.cluster.client import Failed
 from tests.e2e.cluster.local import LocalCluster
 
 
@@ -54,4 +56,7 @@ def _gate(text: str) -> tuple[str, bool]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as problem:
+        sys.exit(f"python -m tests.e2e.cluster: {problem}")

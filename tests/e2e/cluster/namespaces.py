@@ -47,7 +47,8 @@ class Node:
         self._daemon(name).write_text(json.dumps({"pid": int(started.stdout), "command": command}))
 
     def restart_daemon(self, name: str, environment: dict[str, str]) -> None:
-        """Stop the daemon as its service manager would, by SIGTERM, and start it anew."""
+        """Stop the daemon as its service manager would, by SIGTERM, and start it anew. Raises Failed without one."""
+        self._pid()
         if not self._daemon(name).exists():
             known = ", ".join(sorted(path.stem for path in self._daemon("*").parent.iterdir()))
             raise Failed(f"no component {name}: there are {known}")

@@ -4,6 +4,7 @@ Inputs that reach something new are collected in build/fuzz, and where the next 
 there as `current`: when its cause is mended it belongs into the corpus, under a name that says what it is.
 """
 
+import argparse
 import sys
 import time
 
@@ -30,7 +31,25 @@ def main(seconds: int, targets: list[str]) -> int:
     return failed
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.native.fuzz", description=__doc__)
+    parser.add_argument("seconds", nargs="?", type=_seconds, default=60, help="for each target (%(default)s)")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", type=_target, help=", ".join(TARGETS))
+    return parser
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**6):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 on")
+    return int(text)
+
+
+def _target(text: str) -> str:
+    if text not in TARGETS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(TARGETS)}")
+    return text
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    seconds = int(arguments.pop(0)) if arguments else 60
-    sys.exit(main(seconds, arguments or TARGETS))
+    options = _parser().parse_args()
+    sys.exit(main(options.seconds, options.targets or TARGETS))
