@@ -18,7 +18,7 @@ class NvmlSilence:
     def __init__(self, events: NodeEvents) -> None:
         self._events = events
         self._heard = time.monotonic()  # not yet, in the beginning: the silence began no later than this process
-        self._is_told = False
+        self._told = ""
 
     @property
     def seconds(self) -> float:
@@ -27,24 +27,23 @@ class NvmlSilence:
 
     def ended(self) -> None:
         """NVML has said something."""
-        if self._is_told:
+        if self._told:
             message = f"NVML answers again, after {self.seconds:.0f} s"
             _log.info("%s", message)
             self._events.tell("NvmlAnswers", message, "Normal")
         self._heard = time.monotonic()
-        self._is_told = False
+        self._told = ""
 
     def lasts(self) -> str:
-        """NVML was given up on. Return since when it has been silent, in words."""
-        since = datetime.now(UTC) - timedelta(seconds=self.seconds)
-        problem = f"NVML has not answered since {since:%Y-%m-%dT%H:%M:%SZ}"
-        if not self._is_told:
-            self._is_told = True
+        """NVML was given up on. Return since when it has been silent, in words: the same as long as it lasts."""
+        if not self._told:
+            since = datetime.now(UTC) - timedelta(seconds=self.seconds)
+            self._told = f"NVML has not answered since {since:%Y-%m-%dT%H:%M:%SZ}"
             message = (
-                f"{problem}, as where a GPU hangs: how this node's GPUs are is not known, and a plugin that starts "
+                f"{self._told}, as where a GPU hangs: how this node's GPUs are is not known, and a plugin that starts "
                 "meanwhile knows none of them. See whether `nvidia-smi` works on the node; where that waits too, "
                 "drain the node and restart it"
             )
             _log.error("%s", message)
             self._events.tell("NvmlSilent", message)
-        return problem
+        return self._told
