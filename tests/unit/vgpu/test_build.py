@@ -69,11 +69,12 @@ def test_the_library_is_the_same_on_both_architectures(folders: dict[str, Path],
     assert not first["constructs"] | second["constructs"]
 
 
+@pytest.mark.parametrize("architecture", MACHINES)
 def test_no_variable_costs_processes_a_page_by_beginning_with_anything_but_0(
-    folders: dict[str, Path], programs: Path
+    folders: dict[str, Path], programs: Path, architecture: str
 ) -> None:
-    """For aarch64 the compiler's own library has such a variable."""
-    assert ".data" not in _read(programs, folders["x86_64"] / "libvgpu.so")["section"]
+    """For aarch64 the compiler's own library has such a variable, which nothing of ours uses."""
+    assert ".data" not in _read(programs, folders[architecture] / "libvgpu.so")["section"]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
