@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CAPACITY 64
+#define FIRST_CAPACITY 16
 
 /* Fibonacci hashing: addresses differ in their middle bits, the product's upper ones depend on all of them. */
 static uint64_t hash(uint64_t key) {
@@ -54,6 +54,8 @@ static bool has_room(const struct allocations_part *part) {
 bool allocations_add(struct allocations *table, const struct allocation *allocation) {
     struct allocation stale = {0};
     struct allocations_part *part = part_of(table, allocation->key);
+    if (allocation->managed)
+        atomic_store_explicit(&table->managed, true, memory_order_relaxed);
     lock_take(&part->lock);
     bool room = has_room(part) || grow(part);
     if (room) {
@@ -127,6 +129,8 @@ static uint64_t managed_of(const struct allocations_part *part, const struct gpu
 
 uint64_t allocations_managed(struct allocations *table, const struct gpu *gpu) {
     uint64_t bytes = 0;
+    if (!atomic_load_explicit(&table->managed, memory_order_relaxed))
+        return 0;
     for (int i = 0; i < ALLOCATIONS_PARTS; i++) {
         lock_take(&table->parts[i].lock);
         bytes += managed_of(&table->parts[i], gpu);

@@ -16,6 +16,7 @@ struct allocation {
 };
 
 struct allocations {
+    atomic_bool managed; /* one that is has been added */
     struct allocations_part {
         _Alignas(64) struct lock lock;
         uint32_t count;

@@ -38,12 +38,26 @@ static bool may_be_ours(const char *name) {
     return (name[0] == 'c' && name[1] == 'u') || (name[0] == 'n' && name[1] == 'v');
 }
 
+/* Many names are equally long and begin alike. How they end tells nearly all of them apart. */
+#define END                                                          8
+#define HOOK(library, effect, name, base, since, stream, parameters) _Static_assert(sizeof #name > END, "it has one");
+#define CALL(library, name, parameters)
+#include "core/hooks.def"
+#undef HOOK
+#undef CALL
+
+static bool is_named(const struct hook *hook, const char *name, size_t length) {
+    const char *own = driver_name(hook->function);
+    return hook->name_length == length && memcmp(own + length - END, name + length - END, END) == 0 &&
+           memcmp(own, name, length) == 0;
+}
+
 const struct hook *hook_named(const char *name) {
-    if (!may_be_ours(name))
+    size_t length = may_be_ours(name) ? strlen(name) : 0;
+    if (length < END)
         return NULL;
-    size_t length = strlen(name);
     for (int i = 0; i < hook_count; i++)
-        if (hooks[i].name_length == length && memcmp(driver_name(hooks[i].function), name, length) == 0)
+        if (is_named(&hooks[i], name, length))
             return &hooks[i];
     return NULL;
 }

@@ -150,8 +150,11 @@ static void *nothing(void) {
     return NULL;
 }
 
+/* Mostly this is the first access to the page of our variables: where that reads, the kernel is called once more when
+ * the page is written. */
 void *cached_symbol(_Atomic(void *) *cache, const char *name) {
-    void *address = atomic_load_explicit(cache, memory_order_relaxed);
+    void *address = NULL;
+    atomic_compare_exchange_strong_explicit(cache, &address, NULL, memory_order_relaxed, memory_order_relaxed);
     if (address == NULL) {
         address = next_symbol(name);
         atomic_store_explicit(cache, address, memory_order_relaxed);

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MORE_ROWS 512
+#define FIRST_ROWS 128
+#define MORE_ROWS  128
 
 static struct lock initializing;
 static atomic_bool tried, usable;
@@ -60,11 +61,9 @@ static uint64_t find_own(const nvmlProcessInfo_t *rows, unsigned int count) {
     return 0;
 }
 
-/* A list that is too short is made for nothing, so the first one is as long as hardly any: asking costs as much as
- * there are processes, and where hundreds start at once each of them does it. */
-static bool ask(nvmlDevice_t device, uint64_t *bytes) {
+static nvmlReturn_t ask_for_many(nvmlDevice_t device, unsigned int count, uint64_t *bytes) {
     nvmlReturn_t result = NVML_ERROR_INSUFFICIENT_SIZE;
-    for (unsigned int count = 0; result == NVML_ERROR_INSUFFICIENT_SIZE;) {
+    while (result == NVML_ERROR_INSUFFICIENT_SIZE) {
         count += MORE_ROWS; /* others may start meanwhile */
         nvmlProcessInfo_t *rows = malloc(count * sizeof *rows);
         result = rows != NULL ? list(device, &count, rows) : NVML_ERROR_MEMORY;
@@ -72,6 +71,19 @@ static bool ask(nvmlDevice_t device, uint64_t *bytes) {
             *bytes = find_own(rows, count);
         free(rows);
     }
+    return result;
+}
+
+/* A list that is too short is made for nothing, so the first one is as long as hardly any: asking costs as much as
+ * there are processes, and where hundreds start at once each of them does it. */
+static bool ask(nvmlDevice_t device, uint64_t *bytes) {
+    nvmlProcessInfo_t rows[FIRST_ROWS];
+    unsigned int count = FIRST_ROWS;
+    nvmlReturn_t result = list(device, &count, rows);
+    if (result == NVML_SUCCESS)
+        *bytes = find_own(rows, count);
+    else if (result == NVML_ERROR_INSUFFICIENT_SIZE)
+        result = ask_for_many(device, count, bytes);
     return result == NVML_SUCCESS;
 }
 

@@ -87,6 +87,18 @@ def test_a_thousand_processes_use_cuda_and_leave_nothing(container: Container, t
         assert container.use(share) == {client.pid: GIB}
 
 
+def test_a_context_is_counted_among_hundreds_that_nvml_lists(container: Container, tmp_path: Path) -> None:
+    """NVML's list is asked for with room for 128 processes at first: 130 are there when the last ones ask."""
+    driver = SimulatedDriver(context_memory_bytes=2 * MIB)
+    container.machine = create_machine(tmp_path / "listing", simulated_gpus(1, memory_bytes=2 * GIB), driver)
+    share = container.grant(0, GIB)
+    with crowd(container, "cuda", 130, MIB) as many:
+        assert many.given == 130
+        client = container.client()
+        assert client.allocate(MIB)[0] == SUCCESS
+        assert list(container.use(share).values()) == [3 * MIB] * 131
+
+
 def _shown(container: Container) -> list[str]:
     """What nvidia-smi says that each process has."""
     table = container.run(container.machine.smi).stdout.split("Processes:")[1]

@@ -105,6 +105,13 @@ def test_two_shares_of_one_gpu_add_up(container: Container) -> None:
     assert client.info() == (3 * GIB, 3 * GIB)
 
 
+def test_a_hundred_shares_of_one_gpu_add_up(container: Container) -> None:
+    """Their folder is longer than what is read of it at once."""
+    for _ in range(100):
+        container.grant(0, 10 * MIB)
+    assert container.client().info() == (1000 * MIB, 1000 * MIB)
+
+
 def test_a_changed_limit_holds_for_running_processes(container: Container) -> None:
     share = container.grant(0, 3 * GIB)
     client = container.client()
