@@ -30,6 +30,14 @@ struct header {
 
 _Static_assert(sizeof(struct header) == offsetof(struct hami_region, limits_generation), "as in share.h");
 
+/* A page for which its file system has no room any more would kill whoever touches it. */
+static bool make_room(int file, off_t size) {
+    off_t wanted = sizeof(struct hami_region);
+    if (fallocate(file, 0, 0, wanted) == 0)
+        return true;
+    return errno == EOPNOTSUPP && (size >= wanted || ftruncate(file, wanted) == 0);
+}
+
 /* All who create a region write the same bytes, so it does not matter how many do, or which of them is killed. */
 static bool create(int file) {
     static const struct header empty, header = {HAMI_REGION_MAGIC, HAMI_REGION_ABI, HAMI_REGION_SLOTS};
@@ -39,7 +47,7 @@ static bool create(int file) {
         return false;
     if (memcmp(&present, &empty, sizeof empty) != 0)
         return true; /* something is there: it is checked like any other region */
-    if (status.st_size < (off_t)sizeof(struct hami_region) && ftruncate(file, sizeof(struct hami_region)) != 0)
+    if (!make_room(file, status.st_size))
         return false;
     (void)fchmod(file, 0666); /* the umask may have taken bits away that the container's other users need */
     return pwrite(file, &header, sizeof header, 0) == (ssize_t)sizeof header;

@@ -1,5 +1,8 @@
 """HAMi-core's environment contract, for containers without share folders."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,28 @@ def test_a_cache_that_is_something_else_closes_the_gpu_and_stays(container: Cont
     foreign.write_bytes(b"precious" * 40000)
     assert container.client().allocate(512)[0] == OUT_OF_MEMORY
     assert foreign.read_bytes() == b"precious" * 40000
+
+
+ALLOCATE = """
+from cuda.bindings import driver as cuda
+cuda.cuInit(0)
+cuda.cuCtxSetCurrent(cuda.cuDevicePrimaryCtxRetain(0)[1])
+print(int(cuda.cuMemAlloc(1)[0]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a file system needs root")
+def test_a_file_system_without_room_for_the_cache_closes_the_gpu(container: Container, tmp_path: Path) -> None:
+    """A page that the file system cannot give would kill the program."""
+    small = tmp_path / "small"
+    small.mkdir()
+    container.environment |= {
+        "CUDA_DEVICE_MEMORY_LIMIT": "1g",
+        "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(small / "cache"),
+    }
+    mount = 'mount -t tmpfs -o size=4k none "$0" && exec "$@"'
+    done = container.run("unshare", "--mount", "sh", "-c", mount, small, sys.executable, "-c", ALLOCATE)
+    assert (done.returncode, done.stdout) == (0, f"{OUT_OF_MEMORY}\n")
 
 
 @pytest.mark.usefixtures("cache")
