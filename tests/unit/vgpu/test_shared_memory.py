@@ -210,6 +210,10 @@ while sys.stdin.readline():
     answer([used(), allocated(425)])
 """
     program = """
+def sweep(): # else the next may take what is still in the dead one's account for the heir's
+    result, address = cuda.cuMemAlloc(425 * MIB)
+    if result == 0:
+        call("cuMemFree", address)
 handle = create(600)
 descriptor = exported(handle)
 others = [Other(descriptor, descriptor) for _ in range(3)]
@@ -221,6 +225,7 @@ while others:
         other.tell()
     seen.append([other.answer() for other in others])
     others.pop(0).end()
+    sweep()
 seen.append(used())
 """
     counted = [600, OUT_OF_MEMORY]
