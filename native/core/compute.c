@@ -229,20 +229,20 @@ bool compute_has_ended(void) {
     return atomic_load_explicit(&ended, memory_order_acquire);
 }
 
-/* Nobody will see what is under way end, so it is paid for as what it is expected to take. The thread ends the turn. */
+/* Nobody will see what is under way end, so it is paid for as what it is expected to take. */
 static void settle(struct compute *compute) {
     uint64_t now = clock_ns();
     compute_collect(compute, now);
     compute_charge(compute, now, lanes_in_flight(&compute->lanes, &compute->costs).ns);
-    futex_tell(&compute->calls);
 }
 
-/* Whoever has the lock after this knows. */
+/* Whoever has the lock after this knows. The thread ends the turn. */
 static void see_out(struct gpu *gpu) {
     struct compute *compute = atomic_load_explicit(&gpu->compute, memory_order_acquire);
     if (compute == NULL || !lock_take_within(&compute->lock, LAST_CALL_MS))
         return;
     settle(compute);
+    futex_tell(&compute->calls);
     lock_release(&compute->lock);
 }
 
@@ -263,9 +263,8 @@ static void drop_contexts_of(struct gpu *gpu) {
     if (compute == NULL)
         return;
     lock_take(&compute->lock);
-    uint64_t now = clock_ns();
-    compute_collect(compute, now);
-    compute_charge(compute, now, lanes_drop(&compute->lanes, &compute->costs));
+    settle(compute);
+    lanes_drop(&compute->lanes);
     lock_release(&compute->lock);
 }
 

@@ -147,8 +147,7 @@ uint64_t lanes_activity(const struct lanes *lanes) {
     return sum;
 }
 
-uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
-    uint64_t in_flight = lanes_in_flight(lanes, costs).ns;
+void lanes_drop(struct lanes *lanes) {
     for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++) {
         destroy_events(lane);
         empty(lane);
@@ -157,5 +156,4 @@ uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs) {
     event_destroy(lanes->last_context, lanes->last);
     lanes->last = NULL;
     atomic_store_explicit(&lanes->count, 0, memory_order_release);
-    return in_flight;
 }

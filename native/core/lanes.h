@@ -131,7 +131,7 @@ void lanes_close(struct lanes *lanes);
 /* A number that changes with every launch. */
 uint64_t lanes_activity(const struct lanes *lanes);
 
-/* Contexts are about to end, and their events with them. Returns the ns that were in flight. */
-uint64_t lanes_drop(struct lanes *lanes, const struct costs *costs);
+/* Contexts are about to end, and their events with them. */
+void lanes_drop(struct lanes *lanes);
 
 #endif
