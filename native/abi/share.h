@@ -72,7 +72,11 @@ struct hami_ledger {
 
 /*
  * One process's part of the region. Who holds the slot holds an open-file-description lock on the slot's bytes; the
- * kernel drops it when the process dies, and whoever gets it next finishes what the dead one had begun:
+ * kernel drops it when the process dies, and whoever gets it next finishes what the dead one had begun. And a record
+ * lock on one byte past the region's end, HAMI_REGION_OWNER: of that the kernel tells the holder's PID, in the PID
+ * namespace of whoever asks.
+ *
+ * An operation is
  *
  *   announce   delta, then seq = done + 1
  *   decide     compare-and-swap the ledger; before that, record its previous op as landed in that op's slot, unless it
@@ -88,10 +92,9 @@ struct hami_slot {
     uint64_t done;
     uint64_t landed;
     int64_t delta;
-    uint64_t used[2];       /* bytes; the settled one is used[done & 1] */
-    uint64_t pid_namespace; /* inode of the owner's /proc/self/ns/pid: its pid means something only there */
-    uint32_t pid;           /* 0: nobody has claimed the slot since it was last cleared */
-    uint32_t reserved;
+    uint64_t used[2]; /* bytes; the settled one is used[done & 1] */
+    uint64_t reserved;
+    uint32_t pid; /* in its owner's PID namespace; 0: nobody has claimed the slot since it was last cleared */
 };
 
 /* What the share's processes have had of the GPU's time: core/budget.h. Both numbers are changed by all of them. */
@@ -109,5 +112,7 @@ struct hami_region {
     struct hami_compute compute; /* 0 in regions from before it was there */
     _Alignas(4096) struct hami_slot slots[HAMI_REGION_SLOTS];
 };
+
+#define HAMI_REGION_OWNER(slot) (sizeof(struct hami_region) + (slot)) /* the byte that the slot's owner has locked */
 
 #endif

@@ -21,11 +21,11 @@ static void add(struct processes *found, uint32_t pid, uint64_t bytes) {
     use->bytes += bytes;
 }
 
-static void add_all(struct processes *found, const struct region *region, uint64_t pid_namespace) {
+static void add_all(struct processes *found, const struct region *region) {
     for (uint32_t slot = 0; slot < HAMI_REGION_SLOTS; slot++) {
         const struct hami_slot *one = &region->map->slots[slot];
-        uint32_t pid = __atomic_load_n(&one->pid, __ATOMIC_ACQUIRE);
-        if (pid != 0 && one->pid_namespace == pid_namespace && region_slot_is_held(region, slot))
+        uint32_t pid;
+        if (__atomic_load_n(&one->pid, __ATOMIC_ACQUIRE) != 0 && region_owner(region, slot, &pid))
             add(found, pid, ledger_held(one));
     }
 }
@@ -37,11 +37,10 @@ bool processes_find(const struct gpu *gpu, struct processes *found) {
     *found = (struct processes){.uses = calloc((size_t)shares * HAMI_REGION_SLOTS + 1, sizeof *found->uses)};
     if (found->uses == NULL)
         return false;
-    uint64_t pid_namespace = own_pid_namespace();
     for (struct share *share = gpu->shares; share != NULL; share = share->next) {
         lock_take(&share->lock);
         if (region_open(&share->region))
-            add_all(found, &share->region, pid_namespace);
+            add_all(found, &share->region);
         lock_release(&share->lock);
     }
     return true;

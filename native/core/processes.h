@@ -14,8 +14,8 @@ struct processes {
     unsigned int count;
 };
 
-/* Those that live, each once. One in another PID namespace is left out: its PID would name another process here, or
- * none. False without memory; whatever comes is freed with processes_free. */
+/* Those that live, each once, by their PIDs in this process's namespace. One that has none here is left out. False
+ * without memory; whatever comes is freed with processes_free. */
 bool processes_find(const struct gpu *gpu, struct processes *found);
 
 void processes_free(struct processes *found);

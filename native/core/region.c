@@ -119,11 +119,17 @@ static bool lock_slot(const struct region *region, uint32_t slot, short type) {
     return lock(region, lock_on_slot(slot, type));
 }
 
-bool region_slot_is_held(const struct region *region, uint32_t slot) {
-    struct flock range = lock_on_slot(slot, F_WRLCK);
-    if ((int)slot == region->slot)
-        return true; /* a lock of our own is none to us */
-    return fcntl(region->file, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+static struct flock lock_on_owner(uint32_t slot) {
+    return lock_on(HAMI_REGION_OWNER(slot), 1, F_WRLCK);
+}
+
+/* By F_OFD_GETLK, which tells a process of its own record locks too. */
+bool region_owner(const struct region *region, uint32_t slot, uint32_t *pid) {
+    struct flock owner = lock_on_owner(slot);
+    if (fcntl(region->file, F_OFD_GETLK, &owner) != 0 || owner.l_type == F_UNLCK || owner.l_pid <= 0)
+        return false;
+    *pid = (uint32_t)owner.l_pid;
+    return true;
 }
 
 bool region_turn_begin(struct region *region) {
@@ -160,18 +166,11 @@ static bool claim(struct region *region) {
     return false;
 }
 
-/* Its link says "pid:[4026531836]". To read that costs half of what it takes to look at what the link leads to. */
-uint64_t own_pid_namespace(void) {
-    char name[64];
-    ssize_t length = readlink("/proc/self/ns/pid", name, sizeof name - 1);
-    name[length > 0 ? length : 0] = '\0';
-    const char *number = strchr(name, '[');
-    return number != NULL ? strtoull(number + 1, NULL, 10) : 0;
-}
-
-static void sign(struct hami_slot *slot) {
-    slot->pid_namespace = own_pid_namespace();
-    __atomic_store_n(&slot->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
+/* Whom the file system gives no record lock counts all the same, and is not listed. */
+static void sign(const struct region *region) {
+    struct flock owner = lock_on_owner((uint32_t)region->slot);
+    (void)fcntl(region->file, F_SETLK, &owner);
+    __atomic_store_n(&region->map->slots[region->slot].pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
 }
 
 COLD bool region_sweep(struct region *region) {
@@ -197,7 +196,7 @@ static COLD bool join(struct region *region) {
         if (!claim(region))
             return fail(region, "has no slot left for another process");
     }
-    sign(&region->map->slots[region->slot]);
+    sign(region);
     return true;
 }
 

@@ -26,12 +26,9 @@ bool region_join(struct region *region);
 /* Takes back what processes held that have died. False if another process is at it. The region is open. */
 bool region_sweep(struct region *region);
 
-/* Whether a living process holds the slot: one that is signed may be of a dead process that nobody has swept yet. The
- * region is open. */
-bool region_slot_is_held(const struct region *region, uint32_t slot);
-
-/* What a slot bears as the PID namespace of its owner, for this process; 0 where there is no /proc. */
-uint64_t own_pid_namespace(void);
+/* Finds the living process that holds the slot, by its PID in this process's namespace. False if none does, or if it
+ * has no PID here. The region is open. */
+bool region_owner(const struct region *region, uint32_t slot, uint32_t *pid);
 
 /* A turn that only one process has at a time. False while another has it. It ends with the process too. The region is
  * open. */

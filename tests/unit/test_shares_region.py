@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write_slot(path: Path, index: int, *, pid: int, done: int, used: tuple[int, int]) -> None:
-    slot = region.SLOT.pack(done, done, 0, 0, *used, 4026531836, pid, 0)
+    slot = region.SLOT.pack(done, done, 0, 0, *used, 0, pid)
     with path.open("r+b") as file:
         os.pwrite(file.fileno(), slot, region.SLOTS_OFFSET + index * region.SLOT.size)
 
@@ -69,7 +69,7 @@ def offsets(layout: struct.Struct, names: list[str]) -> dict[str, int]:
 
 def test_layout_is_that_of_share_h(tmp_path: Path) -> None:
     """The C compiler itself compares: each line fails to compile where the two sides differ."""
-    slot_fields = ["seq", "done", "landed", "delta", "used[0]", "used[1]", "pid_namespace", "pid", "reserved"]
+    slot_fields = ["seq", "done", "landed", "delta", "used[0]", "used[1]", "reserved", "pid"]
     header_fields = ["magic", "abi", "slot_count"]
     claims = [
         f"HAMI_REGION_MAGIC == UINT64_C({region.MAGIC})",
@@ -104,8 +104,8 @@ def test_only_slots_of_living_processes_count(path: Path) -> None:
     with living_owner(path, 0) as first, living_owner(path, 2047):
         assert region.is_in_use(path)
         assert read_use(path) == (
-            ProcessUse(pid=7, pid_namespace=4026531836, used=GIB),
-            ProcessUse(pid=8, pid_namespace=4026531836, used=2 * GIB),
+            ProcessUse(pid=7, used=GIB),
+            ProcessUse(pid=8, used=2 * GIB),
         )
         first.kill()
         first.wait()

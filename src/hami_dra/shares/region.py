@@ -22,7 +22,7 @@ GENERATION_OFFSET = 16
 COMPUTE = struct.Struct("<QQ")  # paid_until, used
 COMPUTE_OFFSET = 128
 SLOTS_OFFSET = 4096
-SLOT = struct.Struct("<QQQqQQQII")  # seq, done, landed, delta, used[2], pid_namespace, pid, reserved
+SLOT = struct.Struct("<QQQqQQQI4x")  # seq, done, landed, delta, used[2], reserved, pid, padding
 SIZE = SLOTS_OFFSET + SLOTS * SLOT.size
 
 
@@ -31,7 +31,6 @@ class ProcessUse:
     """What one living process of the share holds. `pid` means something in its own PID namespace only."""
 
     pid: int
-    pid_namespace: int
     used: int
 
 
@@ -80,9 +79,9 @@ def _living(file: int) -> Iterator[ProcessUse]:
     slots = os.pread(file, SLOTS * SLOT.size, SLOTS_OFFSET)
     whole = len(slots) - len(slots) % SLOT.size
     for index, slot in enumerate(SLOT.iter_unpack(slots[:whole])):
-        _seq, done, _landed, _delta, even, odd, namespace, pid, _reserved = slot
+        _seq, done, _landed, _delta, even, odd, _reserved, pid = slot
         if pid and _is_locked(file, SLOTS_OFFSET + index * SLOT.size, SLOT.size):
-            yield ProcessUse(pid=pid, pid_namespace=namespace, used=odd if done & 1 else even)
+            yield ProcessUse(pid=pid, used=odd if done & 1 else even)
 
 
 def _is_locked(file: int, start: int, length: int) -> bool:

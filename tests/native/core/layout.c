@@ -27,9 +27,8 @@ int main(void) {
     FIELD(hami_slot, landed);
     FIELD(hami_slot, delta);
     FIELD(hami_slot, used);
-    FIELD(hami_slot, pid_namespace);
-    FIELD(hami_slot, pid);
     FIELD(hami_slot, reserved);
+    FIELD(hami_slot, pid);
     printf("  \"slots\": %d,\n  \"abi\": %d,\n  \"magic\": %llu\n}\n", HAMI_REGION_SLOTS, HAMI_REGION_ABI,
            (unsigned long long)HAMI_REGION_MAGIC);
     return 0;

@@ -155,7 +155,7 @@ def test_no_lie_in_a_region_gives_a_process_more_than_the_limit(container: Conta
     assert client.allocate(600 * MIB)[0] == SUCCESS
     with (container.folder(share) / "region").open("r+b") as file:
         os.pwrite(file.fileno(), (601 * MIB).to_bytes(8, "little"), 64)  # the ledger: someone else holds some
-        dead = region_layout.SLOT.pack(0, 0, 0, 0, 2**63, 0, 0, 1, 0)
+        dead = region_layout.SLOT.pack(0, 0, 0, 0, 2**63, 0, 0, 1)
         os.pwrite(file.fileno(), dead, region_layout.SLOTS_OFFSET + 7 * region_layout.SLOT.size)
     assert client.allocate(GIB)[0] == OUT_OF_MEMORY
     assert client.allocate(424 * MIB)[0] == SUCCESS

@@ -140,5 +140,5 @@ def test_the_python_reader_has_the_layout_of_the_c_one(programs: Path) -> None:
     assert [layout[f"hami_compute.{field}"] for field in ("paid_until", "used")] == [0, 8]
     assert layout["hami_region.slots"] == region.SLOTS_OFFSET
     assert layout["hami_slot"] == region.SLOT.size
-    fields = ("seq", "done", "landed", "delta", "used", "pid_namespace", "pid", "reserved")
-    assert [layout[f"hami_slot.{field}"] for field in fields] == [0, 8, 16, 24, 32, 48, 56, 60]
+    fields = ("seq", "done", "landed", "delta", "used", "reserved", "pid")
+    assert [layout[f"hami_slot.{field}"] for field in fields] == [0, 8, 16, 24, 32, 48, 56]

@@ -182,14 +182,30 @@ print(json.dumps([os.getpid(), ask("nvmlDeviceGetComputeRunningProcesses_v3", V2
     assert shown == [SUCCESS, 1, [[pid, MIB]]]
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="making a PID namespace needs root")
+needs_pid_namespaces = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="making a PID namespace needs root"
+)
+IN_A_PID_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child")
+
+
+@needs_pid_namespaces
+def test_a_process_in_a_pid_namespace_below_is_listed_by_the_pid_that_it_has_here(container: Container) -> None:
+    container.grant(0, GIB)
+    inside = container.client(through=IN_A_PID_NAMESPACE)
+    inside.allocate(MIB)
+    starter = inside.process.pid
+    pid = int(Path(f"/proc/{starter}/task/{starter}/children").read_text())
+    assert container.python(SHOW_COMPUTE) == [SUCCESS, 1, [[pid, MIB]]]
+
+
+@needs_pid_namespaces
 def test_processes_of_another_pid_namespace_count_and_are_not_listed(container: Container) -> None:
     container.grant(0, GIB)
     outside = container.client()
     outside.allocate(MIB)
-    inside = container.run("unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", SHOW_COMPUTE)
+    inside = container.run(*IN_A_PID_NAMESPACE, sys.executable, "-c", SHOW_COMPUTE)
     assert inside.stdout.strip() == f"[{SUCCESS}, 0, []]"
-    assert "1MiB / 1024MiB" in container.run("unshare", "--pid", "--fork", container.machine.smi).stdout
+    assert "1MiB / 1024MiB" in container.run(*IN_A_PID_NAMESPACE, container.machine.smi).stdout
 
 
 def test_bar1_is_shown_in_proportion_to_the_share(container: Container) -> None:
