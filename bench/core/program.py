@@ -74,6 +74,10 @@ class Program:
         except OSError as error:
             raise ProgramError(f"{command}: {error}") from error
 
+    def stay_on_one_processor(self) -> None:
+        """Keep its first thread, and those that this one starts, on the first of the processors that it may use."""
+        os.sched_setaffinity(self.pid, {min(os.sched_getaffinity(self.pid))})
+
     @property
     def pid(self) -> int:
         """Its process."""
