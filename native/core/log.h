@@ -5,7 +5,7 @@
 /* HAMi-core's numbers. */
 enum log_level { LOG_ERROR = 0, LOG_INFO = 3 };
 
-/* Leaves errno alone. */
+/* Leaves alone errno, the signals of the program and what it has open; never waits. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 
 #endif
