@@ -40,7 +40,7 @@ static bool reserved(uint64_t name, uint64_t *bytes) {
     const struct gpu *gpu = (const struct gpu *)name;
     const struct backing *own = backing_find(&overhead, name);
     uint64_t before = allocated(gpu, own), used;
-    if (!own_use(gpu, &used))
+    if (!own_use(gpu, before, &used))
         return false;
     uint64_t after = allocated(gpu, own);
     *bytes = used - lesser(used, after > before ? after : before);

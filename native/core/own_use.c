@@ -87,20 +87,21 @@ static bool ask(nvmlDevice_t device, uint64_t *bytes) {
     return result == NVML_SUCCESS;
 }
 
-/* A process that has a context and is not told of its memory will hardly ever be. */
+/* A process that is not told of its memory will hardly ever be. */
 static void log_once(void) {
     static atomic_bool logged;
     if (!atomic_exchange(&logged, true))
         log_line(LOG_INFO, "NVML does not tell this process's memory: what the driver takes for itself is not counted");
 }
 
-bool own_use(const struct gpu *gpu, uint64_t *bytes) {
+/* That it tells of none is true of a process that has none. */
+bool own_use(const struct gpu *gpu, uint64_t allocated, uint64_t *bytes) {
     static atomic_bool told;
     nvmlDevice_t device;
     bool answered = is_usable() && device_of(gpu, &device) && ask(device, bytes);
     if (answered && *bytes != 0)
         atomic_store(&told, true);
-    if (!atomic_load(&told))
+    else if ((!answered || allocated != 0) && !atomic_load(&told))
         log_once();
     return answered;
 }

@@ -392,6 +392,25 @@ seen.append(used())
     assert log.read_text().count("NVML does not tell this process's memory") == 1
 
 
+def test_nothing_is_said_of_contexts_that_take_nothing(container: Container, tmp_path: Path) -> None:
+    container.machine = _machine(tmp_path / "light", SimulatedDriver())
+    container.grant(0, GIB)
+    program = """
+for _ in range(2):
+    begin()
+    call("cuMemFree", call("cuMemAlloc", MIB))
+    call("cuDevicePrimaryCtxReset", 0)
+begin()
+call("cuMemAlloc", MIB)
+call("cuModuleLoadData", image(1))
+seen.append(used())
+"""
+    log = tmp_path / "log"
+    environment = {"LIBCUDA_LOG_LEVEL": "3", "LIBCUDA_LOG_FILE": str(log)}
+    assert container.python(PROGRAM + program + SHOW, **environment) == [2]
+    assert not log.exists()
+
+
 def test_nvml_is_loaded_for_a_context_on_a_limited_gpu_only(container: Container) -> None:
     container.grant(1, GIB)
     program = """
