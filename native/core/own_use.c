@@ -61,9 +61,13 @@ static uint64_t find_own(const nvmlProcessInfo_t *rows, unsigned int count) {
     return 0;
 }
 
+/* How many processes NVML had to list when there were more than was thought. */
+static atomic_uint many;
+
 static nvmlReturn_t ask_for_many(nvmlDevice_t device, unsigned int count, uint64_t *bytes) {
     nvmlReturn_t result = NVML_ERROR_INSUFFICIENT_SIZE;
     while (result == NVML_ERROR_INSUFFICIENT_SIZE) {
+        atomic_store(&many, count);
         count += MORE_ROWS; /* others may start meanwhile */
         nvmlProcessInfo_t *rows = malloc(count * sizeof *rows);
         result = rows != NULL ? list(device, &count, rows) : NVML_ERROR_MEMORY;
@@ -74,16 +78,20 @@ static nvmlReturn_t ask_for_many(nvmlDevice_t device, unsigned int count, uint64
     return result;
 }
 
-/* A list that is too short is made for nothing, so the first one is as long as hardly any: asking costs as much as
- * there are processes, and where hundreds start at once each of them does it. */
-static bool ask(nvmlDevice_t device, uint64_t *bytes) {
+static nvmlReturn_t ask_for_few(nvmlDevice_t device, uint64_t *bytes) {
     nvmlProcessInfo_t rows[FIRST_ROWS];
     unsigned int count = FIRST_ROWS;
     nvmlReturn_t result = list(device, &count, rows);
     if (result == NVML_SUCCESS)
         *bytes = find_own(rows, count);
-    else if (result == NVML_ERROR_INSUFFICIENT_SIZE)
-        result = ask_for_many(device, count, bytes);
+    return result == NVML_ERROR_INSUFFICIENT_SIZE ? ask_for_many(device, count, bytes) : result;
+}
+
+/* A list that is too short is made for nothing, so the first one is as long as hardly any, and later ones as those
+ * before: asking costs as much as there are processes, and where hundreds start at once each of them does it. */
+static bool ask(nvmlDevice_t device, uint64_t *bytes) {
+    unsigned int expected = atomic_load(&many);
+    nvmlReturn_t result = expected <= FIRST_ROWS ? ask_for_few(device, bytes) : ask_for_many(device, expected, bytes);
     return result == NVML_SUCCESS;
 }
 

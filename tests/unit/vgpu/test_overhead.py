@@ -411,6 +411,29 @@ seen.append(used())
     assert not log.exists()
 
 
+@pytest.mark.parametrize(
+    ("others", "questions"), [(127, "++++"), (128, "-++++"), (500, "-++++")], ids=["few", "many", "hundreds"]
+)
+def test_a_list_that_was_too_long_once_is_made_in_vain_once(
+    container: Container, tmp_path: Path, others: int, questions: str
+) -> None:
+    container.grant(0, 2 * GIB)
+    program = """
+begin()
+call("cuModuleLoadData", image(1))
+call("cuModuleLoadData", image(1))
+seen.append(used())
+"""
+    asked = tmp_path / "asked"
+    environment = {
+        "LD_LIBRARY_PATH": f"{container.programs / 'crowded'}:{container.machine.library_dir}",
+        "CROWDED_ROWS": str(others),
+        "CROWDED_QUESTIONS": str(asked),
+    }
+    assert container.python(PROGRAM + program + SHOW, **environment) == [1024]
+    assert asked.read_text() == questions
+
+
 def test_nvml_is_loaded_for_a_context_on_a_limited_gpu_only(container: Container) -> None:
     container.grant(1, GIB)
     program = """
