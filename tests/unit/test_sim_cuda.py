@@ -410,7 +410,7 @@ def test_without_a_state_there_is_no_driver(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "damage"),
-    [(0, b"other"), (8, b"\xff"), (12, b"\xff\xff\xff\xff"), (32, b"5" * 32), (64, b"\xff\xff"), (72, b"G" * 48)],
+    [(0, b"other"), (8, b"\xff"), (12, b"\xff\xff\xff\xff"), (16, b"5" * 32), (92, b"\xff\xff"), (34928, b"G" * 48)],
     ids=["magic", "version", "gpu count", "driver version", "slots seen", "uuid"],
 )
 def test_a_state_of_another_layout_is_refused(machine: Machine, offset: int, damage: bytes) -> None:

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIM_MAGIC      "HAMISIM"
-#define SIM_VERSION    10u /* of this layout */
+#define SIM_VERSION    11u /* of this layout */
 #define SIM_MAX_GPUS   512
 #define SIM_MAX_SLOTS  2048
 #define SIM_MAX_SHARED 4096
@@ -188,30 +188,32 @@ struct sim_engine {
     struct sim_ended ended[SIM_ENDED];
 };
 
+/* What everyone looks at comes first, and a few GPUs with it: the kernel maps so much of a file at once. */
 struct sim_state {
     char magic[8];
     uint32_t version;
     uint32_t gpu_count;
+    char driver_version[32];
     uint32_t cuda_version;   /* 13000 is CUDA 13.0 */
+    uint32_t process_list;   /* enum sim_process_list */
+    uint32_t limits_backend; /* enum sim_limits_backend */
     uint32_t context_ms;     /* how long the creation of a context takes */
     uint64_t context_memory; /* bytes of device memory that a context costs */
-    char driver_version[32];
-    _Atomic uint32_t slots_seen;  /* no slot from here on was ever claimed */
-    _Atomic uint32_t shared_seen; /* no memory from here on was ever shared */
-    struct sim_gpu gpus[SIM_MAX_GPUS];
+    uint64_t slice_ns;       /* how long a process has a GPU for itself while others wait */
+    uint64_t switch_ns;      /* how long the change to another takes */
+
+    _Atomic uint32_t mig_count;             /* of MIG devices that are or once were, in `gpus` after the GPUs */
+    _Atomic uint32_t slots_seen;            /* no slot from here on was ever claimed */
+    _Atomic uint32_t shared_seen;           /* no memory from here on was ever shared */
+    _Atomic uint32_t limits_seen;           /* no limit from here on was ever set */
+    _Atomic uint32_t queues_seen;           /* no queue from here on ever belonged to anybody */
+    _Atomic uint32_t limited[SIM_MAX_GPUS]; /* how many limits there are on each GPU */
     struct sim_health health[SIM_MAX_GPUS];
-    _Atomic uint32_t mig_count; /* of MIG devices that are or once were, in `gpus` after the GPUs */
+    struct sim_gpu gpus[SIM_MAX_GPUS];
     struct sim_mig mig[SIM_MAX_GPUS];
     _Atomic uint64_t event_count; /* ever; the last of them are in `events`, each at its number modulo SIM_EVENTS */
     struct sim_event events[SIM_EVENTS];
-    uint32_t process_list;                  /* enum sim_process_list */
-    uint32_t limits_backend;                /* enum sim_limits_backend */
-    _Atomic uint32_t limits_seen;           /* no limit from here on was ever set */
-    _Atomic uint32_t limited[SIM_MAX_GPUS]; /* how many limits there are on each GPU */
     struct sim_memory_limit limits[SIM_MAX_LIMITS];
-    uint64_t slice_ns;            /* how long a process has a GPU for itself while others wait */
-    uint64_t switch_ns;           /* how long the change to another takes */
-    _Atomic uint32_t queues_seen; /* no queue from here on ever belonged to anybody */
     alignas(4096) struct sim_slot slots[SIM_MAX_SLOTS];
     /* By GPU, because it is all of a GPU's that are looked through: in few pages, however many GPUs there could be. */
     alignas(4096) struct sim_use uses[SIM_MAX_GPUS][SIM_MAX_SLOTS];
