@@ -2,8 +2,8 @@
  * Code on the device: modules, which belong to a context, and libraries, which belong to none.
  *
  * How much memory loaded code takes, with its variables, the driver alone knows. So it is loaded first, and unloaded if
- * that does not fit. What the driver puts off until a function is looked up or launched cannot be unloaded: it counts
- * soon after.
+ * that does not fit. What the driver puts off until a function or variable is looked up, or a function launched, cannot
+ * be unloaded: it counts soon after.
  */
 #include "core/devices.h"
 #include "core/driver.h"
@@ -72,9 +72,9 @@ CUresult cuLibraryUnload(CUlibrary library) {
     return result;
 }
 
+/* What is not found in the code may have been looked for in what was loaded for it. */
 static CUresult looked_up(CUresult result) {
-    if (result == CUDA_SUCCESS)
-        overhead_is_stale(gpu_of_current_context());
+    overhead_is_stale(gpu_of_current_context());
     return result;
 }
 
@@ -88,6 +88,18 @@ CUresult cuKernelGetFunction(CUfunction *function, CUkernel kernel) {
 
 CUresult cuLibraryGetKernel(CUkernel *kernel, CUlibrary library, const char *name) {
     return looked_up(DRIVER(cuLibraryGetKernel)(kernel, library, name));
+}
+
+CUresult cuLibraryGetModule(CUmodule *module, CUlibrary library) {
+    return looked_up(DRIVER(cuLibraryGetModule)(module, library));
+}
+
+CUresult cuLibraryGetGlobal(CUdeviceptr *address, size_t *bytes, CUlibrary library, const char *name) {
+    return looked_up(DRIVER(cuLibraryGetGlobal)(address, bytes, library, name));
+}
+
+CUresult cuLibraryGetManaged(CUdeviceptr *address, size_t *bytes, CUlibrary library, const char *name) {
+    return looked_up(DRIVER(cuLibraryGetManaged)(address, bytes, library, name));
 }
 
 CUresult cuFuncLoad(CUfunction function) {

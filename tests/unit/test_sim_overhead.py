@@ -47,6 +47,33 @@ show([*seen, taken()])
     assert seen == [15, 35, 20, 0]
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        'call("cuLibraryGetModule", one)',
+        'error_of("cuLibraryGetGlobal", one, b"variable")',
+        'error_of("cuLibraryGetManaged", one, b"variable")',
+    ],
+)
+def test_a_library_without_a_context_is_loaded_into_the_first_that_uses_it(machine: Machine, use: str) -> None:
+    seen = run(
+        machine,
+        PROGRAM
+        + f"""
+context = call("cuCtxPopCurrent")
+one = library(2)
+call("cuCtxPushCurrent", context)
+seen = [taken()]
+for _ in range(2):
+    {use}
+    seen.append(taken())
+call("cuLibraryUnload", one)
+show([*seen, taken()])
+""",
+    )
+    assert seen == [0, 2, 2, 0]
+
+
 def test_code_goes_with_its_context(machine: Machine) -> None:
     seen = run(
         machine,

@@ -1,23 +1,14 @@
 /* Modules: kernels, and the device memory that they take. */
+#include "sim/cuda/module.h"
+
 #include "sim/cuda/code.h"
-#include "sim/cuda/function.h"
 #include "sim/cuda/process.h"
 #include "sim/cuda/table.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MODULE_MARK 0x4d4f4455u /* what a live module's first word holds */
-
-struct CUmod_st {
-    uint32_t mark;
-    struct context_part code;
-    CUcontext context;
-    _Atomic uint64_t put_off; /* bytes of code that are loaded when a function is first looked up */
-    struct functions functions;
-};
 
 /* As CUDA_MODULE_LOADING says. The real driver is lazy unless told otherwise. */
 static bool is_lazy(void) {
@@ -29,6 +20,33 @@ static bool is_module(CUmodule module) {
     return module != NULL && module->mark == MODULE_MARK;
 }
 
+CUresult module_begin(CUmodule module, CUcontext context, const char *image, CUmodule of_functions) {
+    CUresult result = code_load(&module->code, context, image);
+    if (result != CUDA_SUCCESS)
+        return result;
+    module->put_off = context == NULL ? strlen(image) : 0;
+    result = functions_load(&module->functions, image, of_functions);
+    if (result == CUDA_SUCCESS)
+        module->mark = MODULE_MARK;
+    else
+        context_give_part(&module->code);
+    return result;
+}
+
+void module_end(CUmodule module) {
+    module->mark = 0;
+    functions_unload(&module->functions);
+    context_give_part(&module->code);
+}
+
+CUresult module_load_rest(CUmodule module, CUcontext context) {
+    uint64_t bytes = atomic_exchange(&module->put_off, 0);
+    CUresult result = bytes != 0 ? context_take_part(&module->code, context, bytes) : CUDA_SUCCESS;
+    if (result != CUDA_SUCCESS)
+        atomic_store(&module->put_off, bytes);
+    return result;
+}
+
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     CUcontext context;
     CUresult result = context_current(&context);
@@ -37,20 +55,13 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     if (module == NULL || image == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     CUmodule loaded = calloc(1, sizeof(*loaded));
-    bool lazy = is_lazy();
-    result = loaded != NULL ? code_load(&loaded->code, lazy ? NULL : context, image) : CUDA_ERROR_OUT_OF_MEMORY;
-    if (result == CUDA_SUCCESS) {
-        loaded->context = context;
-        loaded->put_off = lazy ? strlen(image) : 0;
-        result = functions_load(&loaded->functions, image, loaded);
-        if (result != CUDA_SUCCESS)
-            context_give_part(&loaded->code);
-    }
+    CUcontext taken_in = is_lazy() ? NULL : context;
+    result = loaded != NULL ? module_begin(loaded, taken_in, image, loaded) : CUDA_ERROR_OUT_OF_MEMORY;
     if (result != CUDA_SUCCESS) {
         free(loaded);
         return result;
     }
-    loaded->mark = MODULE_MARK;
+    loaded->context = context;
     *module = loaded;
     return CUDA_SUCCESS;
 }
@@ -79,24 +90,15 @@ CUresult cuModuleLoad(CUmodule *module, const char *path) {
     return result;
 }
 
+/* One of a library ends with that. */
 CUresult cuModuleUnload(CUmodule module) {
     if (process_get() == NULL)
         return CUDA_ERROR_NOT_INITIALIZED;
-    if (!is_module(module))
+    if (!is_module(module) || module->library != NULL)
         return CUDA_ERROR_INVALID_HANDLE;
-    module->mark = 0;
-    functions_unload(&module->functions);
-    context_give_part(&module->code);
+    module_end(module);
     free(module);
     return CUDA_SUCCESS;
-}
-
-static CUresult load_the_rest(CUmodule module) {
-    uint64_t bytes = atomic_exchange(&module->put_off, 0);
-    CUresult result = bytes != 0 ? context_take_part(&module->code, module->context, bytes) : CUDA_SUCCESS;
-    if (result != CUDA_SUCCESS)
-        atomic_store(&module->put_off, bytes);
-    return result;
 }
 
 CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
@@ -107,5 +109,5 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
     if (!is_module(module))
         return CUDA_ERROR_INVALID_HANDLE;
     CUresult result = functions_find(&module->functions, name, function);
-    return result != CUDA_SUCCESS ? result : load_the_rest(module);
+    return result != CUDA_SUCCESS ? result : module_load_rest(module, module->context);
 }

@@ -283,6 +283,9 @@
     ROW(cuLibraryUnload, cuLibraryUnload, 12000, LEGACY, (CUlibrary library)) \
     ROW(cuModuleGetFunction, cuModuleGetFunction, 2000, LEGACY, (CUfunction *function, CUmodule module, const char *name)) \
     ROW(cuLibraryGetKernel, cuLibraryGetKernel, 12000, LEGACY, (CUkernel *kernel, CUlibrary library, const char *name)) \
+    ROW(cuLibraryGetModule, cuLibraryGetModule, 12000, LEGACY, (CUmodule *module, CUlibrary library)) \
+    ROW(cuLibraryGetGlobal, cuLibraryGetGlobal, 12000, LEGACY, (CUdeviceptr *address, size_t *bytes, CUlibrary library, const char *name)) \
+    ROW(cuLibraryGetManaged, cuLibraryGetManaged, 12000, LEGACY, (CUdeviceptr *address, size_t *bytes, CUlibrary library, const char *name)) \
     ROW(cuFuncLoad, cuFuncLoad, 12040, LEGACY, (CUfunction function)) \
     ROW(cuKernelGetFunction, cuKernelGetFunction, 12000, LEGACY, (CUfunction *function, CUkernel kernel)) \
     ROW(cuKernelGetName, cuKernelGetName, 12030, LEGACY, (const char **name, CUkernel kernel)) \

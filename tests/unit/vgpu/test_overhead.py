@@ -284,11 +284,24 @@ seen.append(is_refused("cuMemAlloc", 512))
         'call("cuKernelGetFunction", kernel)',
         'call("cuFuncLoad", function)',
         'call("cuLibraryGetKernel", library, b"work")',
+        'call("cuLibraryGetModule", library)',
+        'cuda.cuLibraryGetGlobal(library, b"variable")',
+        'cuda.cuLibraryGetManaged(library, b"variable")',
         'call("cuLaunchKernel", function, 1, 1, 1, 1, 1, 1, 0, None, 0, 0)',
         'call("cuGraphInstantiate", graph, 0)',
         'call("cuGraphUpload", executable, None)',
     ],
-    ids=["get function", "load function", "get kernel", "first launch", "instantiate", "upload"],
+    ids=[
+        "get function",
+        "load function",
+        "get kernel",
+        "module",
+        "variable",
+        "managed",
+        "first launch",
+        "instantiate",
+        "upload",
+    ],
 )
 def test_every_way_to_load_late_makes_code_count(container: Container, load: str) -> None:
     """What is loaded here the library does not see, nor is it late: but NVML is asked again."""
