@@ -13,6 +13,8 @@ static bool is_captured(CUstream stream) {
     return DRIVER(cuStreamIsCapturing)(stream, &status) == CUDA_SUCCESS && status != CU_STREAM_CAPTURE_STATUS_NONE;
 }
 
+/* What does not fit is freed in the order of the stream: it may be memory that work in there, from before, still has,
+ * and cuMemFree would give it to others at once. Nor may that be called while anyone captures a stream. */
 static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *address, size_t bytes, CUstream stream) {
     struct backing *backing;
     uint64_t taken;
@@ -26,7 +28,7 @@ static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *address, size_t by
     if (backing_end(backing, taken))
         return result;
     if (result == CUDA_SUCCESS)
-        DRIVER(cuMemFree_v2)(*address);
+        DRIVER(cuMemFreeAsync)(*address, stream);
     backing_trim(backing);
     return CUDA_ERROR_OUT_OF_MEMORY;
 }

@@ -125,6 +125,22 @@ see()
     assert container.used_on(0) == 0
 
 
+def test_what_does_not_fit_is_given_back_while_another_stream_is_captured(container: Container) -> None:
+    """cuMemFree is forbidden meanwhile, and ends the capture: the memory stayed with the pool for good."""
+    program = """
+pool = make()
+call("cuMemAllocFromPoolAsync", 1, pool, stream)
+call("cuMemAlloc", 1021 * MIB)
+captured = call("cuStreamCreate", 1)
+call("cuStreamBeginCapture", captured, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL)
+seen.append(failed("cuMemAllocFromPoolAsync", 2 * MIB, pool, stream))
+call("cuStreamEndCapture", captured)
+seen.append(int(call("cuMemPoolGetAttribute", pool, ATTRIBUTE.CU_MEMPOOL_ATTR_USED_MEM_CURRENT)))
+see()
+"""
+    assert _seen(container, program) == [True, 512, 1023]
+
+
 def test_the_current_pool_of_a_device_is_what_it_allocates_from(container: Container) -> None:
     program = """
 pool = make()
