@@ -11,10 +11,10 @@ from tests.integration.test_plugin.node import GIB, NAME, Node
 from tests.native.sim.cgroups import cgroup
 
 
-@pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A simulated machine with two GPUs of 16 GiB; the plugin leaves nothing on it."""
-    return create_machine(tmp_path_factory.mktemp("machine"), simulated_gpus(2, memory_bytes=16 * GIB))
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A simulated machine with two GPUs of 16 GiB, which the test may break."""
+    return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB))
 
 
 @pytest.fixture

@@ -7,17 +7,10 @@ import shutil
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from hami_dra.kubeletplugin import ClaimError
-from hami_dra.sim import Machine, SimulatedDriver, create_machine, simulated_gpus, write_cdi_spec
+from hami_dra.sim import SimulatedDriver, create_machine, write_cdi_spec
 from tests.integration.test_plugin.node import GIB, Node, share, until
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """A machine that the test may take apart."""
-    return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB))
 
 
 async def test_gpu_that_goes_is_withdrawn_and_one_that_comes_is_offered(node: Node) -> None:

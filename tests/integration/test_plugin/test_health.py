@@ -3,26 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
-
-import pytest
 
 from hami_dra.kubeletplugin import ClaimRef, DeviceHealth, HealthStatus
 from hami_dra.local.apiserver.kinds import RESOURCE_CLAIM
 from hami_dra.local.apiserver.permission import Permission
-from hami_dra.sim import Machine, create_machine, simulated_gpus
-from tests.integration.test_plugin.node import DRIVER, GIB, Node, share, until
+from tests.integration.test_plugin.node import DRIVER, Node, share, until
 
 Taints = list[tuple[str, str, str]]
 LOST: Taints = [(f"{DRIVER}/unusable", "NoSchedule", "lost")]
 PENDING: Taints = [(f"{DRIVER}/notice", "None", "row-remap-pending")]
 _DEADLINE = 30
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """A machine whose GPUs the test may break."""
-    return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB))
 
 
 async def tainted(node: Node, *expected: Taints) -> None:

@@ -2,19 +2,11 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 
-from hami_dra.sim import Machine, create_machine, simulated_gpus
-from tests.integration.test_plugin.node import GIB, Node, share, until
+from tests.integration.test_plugin.node import Node, share, until
 from tests.integration.test_plugin.test_health import told
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """A machine whose GPUs the test may break."""
-    return create_machine(tmp_path / "machine", simulated_gpus(2, memory_bytes=16 * GIB))
 
 
 @pytest.fixture
