@@ -1,6 +1,7 @@
 /* A GPU of which this container has shares: they add up. */
 #include "core/gpu.h"
 
+#include "core/cancellation.h"
 #include "core/cold.h"
 #include "core/log.h"
 
@@ -30,8 +31,10 @@ static bool take_from_all(struct gpu *gpu, uint64_t bytes) {
 /* Whoever is at it may be stopped, which the kernel does not tell. Then nobody waits any longer: something may be
  * refused that would have fitted, but nothing is given that does not. */
 static void wait_for(bool (*done)(struct share *share), struct share *share) {
+    int cancellation = cancellation_put_off();
     for (int tries = 0; !done(share) && tries < WAIT_TRIES; tries++)
         nanosleep(&(struct timespec){.tv_nsec = WAIT_PAUSE_NS}, NULL);
+    cancellation_restore(cancellation);
 }
 
 static bool take_or_sweep(struct gpu *gpu, uint64_t bytes) {

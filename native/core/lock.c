@@ -1,6 +1,8 @@
 /* A lock between the threads of one process: how to wait for it. */
 #include "core/lock.h"
 
+#include "core/cancellation.h"
+
 #include <sched.h>
 #include <time.h>
 
@@ -9,6 +11,7 @@
 #define LOCK_SLEEP_NS 50000
 
 COLD void lock_wait(struct lock *lock) {
+    int cancellation = cancellation_put_off();
     for (int waits = 0; atomic_exchange_explicit(&lock->held, true, memory_order_acquire); waits++) {
         for (int i = 0; i < LOCK_SPINS && atomic_load_explicit(&lock->held, memory_order_relaxed); i++)
             ;
@@ -17,6 +20,7 @@ COLD void lock_wait(struct lock *lock) {
         else
             nanosleep(&(struct timespec){.tv_nsec = LOCK_SLEEP_NS}, NULL);
     }
+    cancellation_restore(cancellation);
 }
 
 COLD bool lock_take_within(struct lock *lock, unsigned milliseconds) {

@@ -6,6 +6,7 @@
  */
 #include "core/log.h"
 
+#include "core/cancellation.h"
 #include "core/cold.h"
 
 #include <errno.h>
@@ -91,10 +92,11 @@ static bool is_wanted(enum log_level level) {
 void log_line(enum log_level level, const char *format, ...) {
     if (!is_wanted(level))
         return;
-    int saved_errno = errno;
+    int saved_errno = errno, cancellation = cancellation_put_off();
     va_list arguments;
     va_start(arguments, format);
     put_formatted(format, arguments);
     va_end(arguments);
+    cancellation_restore(cancellation);
     errno = saved_errno;
 }

@@ -1,6 +1,7 @@
 /* One share: a limit, and the region in which its processes account for what they use of it. */
 #include "core/share.h"
 
+#include "core/cancellation.h"
 #include "core/cold.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -24,7 +25,9 @@ struct share *share_new(char *limits_path, char *region_path) {
 
 static COLD bool read_again(struct share *share, uint64_t generation) {
     struct limits limits;
+    int cancellation = cancellation_put_off();
     const char *problem = limits_read(share->limits_path, &limits);
+    cancellation_restore(cancellation);
     if (problem == NULL && !uuid_equal(&limits.gpu, &share->limits.gpu))
         problem = "names another gpu than before";
     if (problem != NULL) {
