@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hami_dra.sim import Machine, create_machine, simulated_gpus
+from tests.native.held_up import HELD_UP
 from tests.native.sim.client import run
 from tests.native.sim.kernels import KERNELS
 
@@ -207,6 +208,50 @@ show([called.count("function"), called.count("own")])
 """,
     )
     assert seen == [20, 1]
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        "busy(1000, stream)",
+        'call("cuEventRecord", event, stream)',
+        'call("cuStreamWaitEvent", stream, after, 0)',
+        'host(lambda: called.append("function"), stream)',
+    ],
+)
+def test_a_stream_takes_so_much_before_they_return(machine: Machine, put: str) -> None:
+    """Whoever puts in more is held up until it gets on; other streams are not."""
+    seen = run(
+        machine,
+        HOST_FUNCTIONS
+        + HELD_UP
+        + f"""
+DEPTH = 1024
+stream, other = call("cuStreamCreate", 1), call("cuStreamCreate", 1)
+event, after, release = call("cuEventCreate", 0), call("cuEventCreate", 0), threading.Event()
+context = call("cuCtxGetCurrent")
+def act(*actions):
+    # Do it in a thread, and tell whether that is held up.
+    def run_all():
+        call("cuCtxSetCurrent", context)
+        for action in actions:
+            action()
+    thread = threading.Thread(target=run_all, daemon=True)
+    thread.start()
+    return thread, held_up(thread)
+
+host(release.wait, stream)
+_, filling = act(lambda: call("cuEventRecord", after, stream),
+                 *[lambda: call("cuEventRecord", event, stream)] * (DEPTH - 2))
+more, putting = act(lambda: {put})
+_, launching = act(lambda: busy(1000, other), lambda: call("cuStreamSynchronize", other))
+release.set()
+more.join(30)
+call("cuStreamSynchronize", stream)
+show([filling, putting, launching, more.is_alive()])
+""",
+    )
+    assert seen == [False, True, False, False]
 
 
 def test_memory_that_is_no_pools_is_given_back_once_the_stream_has_come_to_its_end(machine: Machine) -> None:

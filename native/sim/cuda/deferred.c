@@ -46,6 +46,7 @@ static void run(struct timeline *timeline, const struct deferred *what) {
         call(what);
         break;
     case DEFERRED_RECORD:
+    case DEFERRED_NOTE:
         timeline_record_now(timeline, what->record);
         break;
     case DEFERRED_WAIT:
@@ -158,7 +159,7 @@ static CUresult add(struct timeline *timeline, struct deferred what) {
     *copy = what;
     if (copy->record != NULL)
         record_keep(copy->record);
-    if (copy->kind == DEFERRED_RECORD)
+    if (copy->kind == DEFERRED_RECORD || copy->kind == DEFERRED_NOTE)
         atomic_store(&copy->record->pending, true);
     deferred_order_push(&order, timeline, copy);
     atomic_fetch_add(&pending, 1);
@@ -172,6 +173,8 @@ CUresult deferred_add(struct timeline *timeline, struct deferred what, bool must
         return CUDA_SUCCESS;
     pthread_mutex_lock(&lock);
     CUresult result = CUDA_SUCCESS;
+    while (!deferred_order_has_place(timeline, &what))
+        pthread_cond_wait(&changed, &lock);
     if (must || deferred_order_holds(&order, timeline)) {
         result = add(timeline, what);
         *added = true;

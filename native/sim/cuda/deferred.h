@@ -13,6 +13,7 @@ enum deferred_kind {
     DEFERRED_WORK,   /* of the device */
     DEFERRED_CALL,   /* of a function on the host */
     DEFERRED_RECORD, /* of an event */
+    DEFERRED_NOTE,   /* the same, for the simulator's own use: it takes no place in the stream */
     DEFERRED_WAIT,   /* for a record */
 };
 
@@ -31,7 +32,8 @@ struct deferred {
 /* Whether nothing is deferred in the whole process. */
 bool deferred_is_nothing(void);
 
-/* Adds a copy to the timeline's, if it must wait for what is deferred already or if it `must` anyway; then *added. */
+/* Adds a copy to the timeline's, if it must wait for what is deferred already or if it `must` anyway; then *added. As
+ * long as the timeline has no place for it the caller waits. */
 CUresult deferred_add(struct timeline *timeline, struct deferred what, bool must, bool *added);
 
 /* Whether something in the timeline is deferred. */

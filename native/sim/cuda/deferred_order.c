@@ -1,6 +1,16 @@
 /* See deferred_order.h. */
 #include "sim/cuda/deferred_order.h"
 
+#define PLACES 1024
+
+static bool takes_place(const struct deferred *what) {
+    return what->kind != DEFERRED_NOTE;
+}
+
+bool deferred_order_has_place(const struct timeline *timeline, const struct deferred *what) {
+    return !takes_place(what) || timeline->deferred_count < PLACES;
+}
+
 void deferred_order_push(struct deferred_order *order, struct timeline *timeline, struct deferred *what) {
     what->number = ++order->last_number;
     what->next = NULL;
@@ -11,9 +21,11 @@ void deferred_order_push(struct deferred_order *order, struct timeline *timeline
     } else
         timeline->deferred_last->next = what;
     timeline->deferred_last = what;
+    timeline->deferred_count += takes_place(what);
 }
 
 void deferred_order_pop(struct deferred_order *order, struct timeline *timeline) {
+    timeline->deferred_count -= takes_place(timeline->deferred);
     timeline->deferred = timeline->deferred->next;
     if (timeline->deferred != NULL)
         return;

@@ -10,6 +10,9 @@ struct deferred_order {
     uint64_t last_number;
 };
 
+/* Whether a timeline has a place for it: it has as many as a stream of the real driver. */
+bool deferred_order_has_place(const struct timeline *timeline, const struct deferred *what);
+
 /* Puts something behind what is deferred of a timeline, and takes away what is first. */
 void deferred_order_push(struct deferred_order *order, struct timeline *timeline, struct deferred *what);
 void deferred_order_pop(struct deferred_order *order, struct timeline *timeline);

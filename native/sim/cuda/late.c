@@ -26,7 +26,7 @@ CUresult late_give(struct timeline *timeline, void (*give)(void *what), void *wh
     if (late == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     *late = (struct late){record_renew(NULL, false), give, what, NULL};
-    CUresult result = late->record != NULL ? timeline_record(timeline, late->record) : CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = late->record != NULL ? timeline_note(timeline, late->record) : CUDA_ERROR_OUT_OF_MEMORY;
     if (result != CUDA_SUCCESS) {
         end(late);
         return result;

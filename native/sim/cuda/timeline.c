@@ -63,12 +63,20 @@ void timeline_record_now(struct timeline *timeline, struct record *record) {
     atomic_store(&record->pending, false);
 }
 
-CUresult timeline_record(struct timeline *timeline, struct record *record) {
+static CUresult record_as(enum deferred_kind kind, struct timeline *timeline, struct record *record) {
     bool is_deferred;
-    CUresult result = deferred_add(timeline, (struct deferred){DEFERRED_RECORD, .record = record}, false, &is_deferred);
+    CUresult result = deferred_add(timeline, (struct deferred){kind, .record = record}, false, &is_deferred);
     if (!is_deferred && result == CUDA_SUCCESS)
         timeline_record_now(timeline, record);
     return result;
+}
+
+CUresult timeline_record(struct timeline *timeline, struct record *record) {
+    return record_as(DEFERRED_RECORD, timeline, record);
+}
+
+CUresult timeline_note(struct timeline *timeline, struct record *record) {
+    return record_as(DEFERRED_NOTE, timeline, record);
 }
 
 /* What is of another device is done when this is called. */

@@ -1,7 +1,7 @@
 /* The order of a stream's work: a position in its device's queue at which all of it is done.
  *
  * A device does the work of a process in the order in which it is launched, so what comes later in a stream never has
- * to be held back for what came before.
+ * to be held back for what came before. What is put in waits as long as the stream or the device has no place for it.
  */
 #ifndef HAMI_SIM_TIMELINE_H
 #define HAMI_SIM_TIMELINE_H
@@ -23,8 +23,9 @@ struct timeline {
     _Atomic uint64_t end;
     struct deferred *deferred; /* what is not in the queue yet, from the first to the last; see deferred.h */
     struct deferred *deferred_last;
-    struct timeline *next; /* of those with something deferred */
-    void *freed;           /* when nothing is any more */
+    unsigned deferred_count; /* of that, what takes a place in the stream */
+    struct timeline *next;   /* of those with something deferred */
+    void *freed;             /* when nothing is any more */
 };
 
 struct record;
@@ -38,6 +39,9 @@ CUresult timeline_call_back(struct timeline *timeline, CUstreamCallback callback
 
 /* Has an event's record be the instant at which all before it is done. */
 CUresult timeline_record(struct timeline *timeline, struct record *record);
+
+/* The same for the simulator's own use: it takes no place in the stream, and so waits for none. */
+CUresult timeline_note(struct timeline *timeline, struct record *record);
 
 /* Lets what comes later wait for a record. */
 CUresult timeline_wait(struct timeline *timeline, struct record *record);
