@@ -67,15 +67,11 @@ struct compute {
 /* A launch that asked. */
 struct pass {
     struct compute *compute; /* NULL: it need not be told how the launch went */
-    struct lane *lane;
     CUstream stream;
-    enum work before; /* what the GPU has to do already */
-    bool first;       /* nothing of its kind was launched before: the driver may load code for it */
-    uint64_t begun;   /* ns: before it began to be marked, after that, and before it was made */
-    uint64_t noted;
-    uint64_t making;
-    unsigned others;    /* other streams that may have work in flight */
-    uint64_t in_flight; /* ns of it, with this launch */
+    bool first;         /* nothing of its kind was launched before: the driver may load code for it */
+    uint64_t in_flight; /* ns of work, with this launch */
+    struct setting setting;
+    struct surroundings around;
 };
 
 /* The limiter of a GPU; NULL if its time is not limited. */

@@ -76,15 +76,32 @@ static bool is_undisturbed(const struct compute *compute) {
     return compute->state == TURN_OURS && compute->turn.opened && !compute->first;
 }
 
+/* Marks how far the stream has got, so that one need not guess when that is over. Others had the lock meanwhile. */
+static bool mark_here(struct compute *compute, CUstream stream) {
+    struct setting setting;
+    struct lane *lane = lanes_find(&compute->lanes, stream);
+    if (lane == NULL || lane_tail(lane) == 0 || !mark_take(&compute->lanes, lane, NULL, 0, &setting))
+        return false;
+    lock_release(&compute->lock);
+    bool set = mark_end(&setting, stream);
+    lock_take(&compute->lock);
+    if (!set) {
+        (void)mark_put_back(&setting);
+        return false;
+    }
+    return mark_put(&compute->lanes, &setting, false,
+                    &(struct surroundings){.undisturbed = is_undisturbed(compute), .before = WORK_SOME});
+}
+
 /* The turn is over, or not there yet. */
-static void wait_for_turn(struct compute *compute, struct lane *lane, CUstream stream, uint64_t now) {
+static void wait_for_turn(struct compute *compute, CUstream stream, uint64_t now) {
     if (compute->state == TURN_OURS) {
         compute->exhausted = true;
         compute_end_turn(compute);
         compute_call_thread(compute);
     }
-    if (lane != NULL)
-        mark_here(&compute->lanes, lane, stream, is_undisturbed(compute));
+    if (mark_here(compute, stream))
+        return;
     /* The thread tells when the turn has come, which is not as soon as there is any time left. */
     int64_t wait = has_turn(compute, now) ? (int64_t)compute_wait(compute, now, 1) : LONGEST_WAIT_NS;
     wait_for_news(compute, clamp(wait, SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
@@ -131,7 +148,6 @@ static bool has_room(struct compute *compute, const struct lane *lane, uint64_t 
 /* Waits until a launch may be made, and says what is in flight then. Returns its lane, NULL if there is none, if the
  * GPU's time is no longer limited, or at the process's end. */
 static struct lane *wait_for_admission(struct compute *compute, CUstream stream, struct flight *flight) {
-    struct lane *lane = compute_has_ended() ? NULL : lanes_get(&compute->lanes, stream);
     while (!compute_has_ended()) {
         uint64_t now = clock_ns();
         compute_collect(compute, now);
@@ -140,9 +156,12 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream,
             return NULL;
         want_turn(compute, now);
         *flight = lanes_in_flight(&compute->lanes, &compute->costs);
-        if (!has_turn(compute, now) || !has_time(compute, now, flight->ns))
-            wait_for_turn(compute, lane, stream, now);
-        else if (has_room(compute, lane, now, flight))
+        if (!has_turn(compute, now) || !has_time(compute, now, flight->ns)) {
+            wait_for_turn(compute, stream, now);
+            continue;
+        }
+        struct lane *lane = lanes_get(&compute->lanes, stream); /* anew: while it waited, others may have taken it */
+        if (has_room(compute, lane, now, flight))
             return lane;
     }
     return NULL;
@@ -155,38 +174,48 @@ static enum work work_of(const struct flight *flight) {
     return flight->ns > 0 ? WORK_MAYBE : WORK_NONE;
 }
 
-static bool begin_mark(struct compute *compute, struct pass *pass, const struct task *task,
-                       const struct flight *flight) {
+/* The launch is marked, if a mark is left. */
+static bool take_mark(struct compute *compute, struct pass *pass, struct lane *lane, const struct task *task,
+                      const struct flight *flight) {
+    struct surroundings *around = &pass->around;
     uint64_t of_others = 0, cost = 0;
     (void)costs_expect(&compute->costs, task, &cost);
-    pass->before = work_of(flight);
-    pass->others = flight->lanes - lane_is_in_flight(pass->lane);
+    around->before = work_of(flight);
+    around->others = flight->lanes - lane_is_in_flight(lane);
     pass->in_flight = flight->ns + cost;
-    if (pass->before == WORK_NONE)
-        marks_begin(&compute->lanes, pass->lane, pass->stream);
-    if (pass->before == WORK_MAYBE)
-        of_others = lanes_count_tails(&compute->lanes, pass->lane);
-    pass->begun = clock_ns();
-    if (pass->before != WORK_SOME)
-        compute->progressed = pass->begun;
-    bool begun = mark_begin(pass->lane, pass->stream, task, of_others);
-    pass->noted = clock_ns();
-    return begun;
+    if (around->before == WORK_NONE)
+        marks_begin(&compute->lanes);
+    if (around->before == WORK_MAYBE)
+        of_others = lanes_count_tails(&compute->lanes, lane);
+    around->begun = clock_ns();
+    if (around->before != WORK_SOME)
+        compute->progressed = around->begun;
+    if (mark_take(&compute->lanes, lane, task, of_others, &pass->setting))
+        return true;
+    lane_add(lane, &compute->costs, task);
+    return false;
 }
 
-static struct pass admit(struct compute *compute, CUstream stream, const struct task *task) {
+static bool admit(struct compute *compute, struct pass *pass, const struct task *task) {
     lock_take(&compute->lock);
     struct flight flight = {0};
-    struct pass pass = {.compute = compute, .stream = stream};
-    pass.lane = wait_for_admission(compute, stream, &flight);
-    if (pass.lane == NULL) {
-        pass.compute = NULL;
-    } else if (!begin_mark(compute, &pass, task, &flight)) {
-        lane_add(pass.lane, &compute->costs, task);
-        pass.compute = NULL;
-    }
+    struct lane *lane = wait_for_admission(compute, pass->stream, &flight);
+    bool marked = lane != NULL && take_mark(compute, pass, lane, task, &flight);
     lock_release(&compute->lock);
-    return pass;
+    return marked;
+}
+
+/* The driver may have it wait for a place in the stream, and nobody else with it. */
+static bool begin_mark(struct compute *compute, struct pass *pass, const struct task *task) {
+    bool begun = mark_begin(&pass->setting, pass->stream);
+    pass->around.noted = clock_ns();
+    if (begun)
+        return true;
+    lock_take(&compute->lock);
+    if (mark_put_back(&pass->setting))
+        lane_add(pass->setting.lane, &compute->costs, task);
+    lock_release(&compute->lock);
+    return false;
 }
 
 /* What is captured does not run, and its stream takes no events of ours. */
@@ -209,10 +238,10 @@ COLD struct pass compute_ask(const void *what, uint64_t threads, CUstream stream
     if (is_capturing(stream))
         forget_captured(compute, stream);
     else
-        pass = admit(compute, stream, &task);
+        pass.compute = admit(compute, &pass, &task) && begin_mark(compute, &pass, &task) ? compute : NULL;
     DRIVER(cuThreadExchangeStreamCaptureMode)(&mode);
     pass.first = !costs_expect(&compute->costs, &task, &cost);
-    pass.making = clock_ns();
+    pass.around.making = clock_ns();
     return pass;
 }
 
@@ -222,30 +251,29 @@ static uint64_t allowance(struct compute *compute, uint64_t now, const struct pa
         return 0;
     int64_t left = compute_left(compute, now) - (int64_t)pass->in_flight;
     int64_t least = compute_may_borrow(compute, now) ? ALLOWANCE_NS / 2 : 0;
-    return clamp(left / 2, least, ALLOWANCE_NS) / (pass->others + 2);
+    return clamp(left / 2, least, ALLOWANCE_NS) / (pass->around.others + 2);
 }
 
-static void end_mark(struct pass pass, CUresult result) {
-    struct compute *compute = pass.compute;
-    uint64_t now = clock_ns();
+static void end_mark(struct pass *pass, bool launched) {
+    struct compute *compute = pass->compute;
+    const struct setting *setting = &pass->setting;
+    struct surroundings *around = &pass->around;
+    around->made = clock_ns();
+    bool ended = mark_end(setting, pass->stream);
+    around->set = clock_ns();
     lock_take(&compute->lock);
-    mark_end(&compute->lanes, pass.lane, pass.stream, result == CUDA_SUCCESS,
-             (struct surroundings){.undisturbed = is_undisturbed(compute) && pass.before != WORK_MAYBE,
-                                   .after_another = compute->first,
-                                   .others = pass.others,
-                                   .before = pass.before,
-                                   .begun = pass.begun,
-                                   .noted = pass.noted,
-                                   .making = pass.making,
-                                   .made = now});
+    around->undisturbed = is_undisturbed(compute) && around->before != WORK_MAYBE;
+    around->after_another = compute->first;
+    bool put = ended ? mark_put(&compute->lanes, setting, launched, around) : mark_put_back(setting);
     compute->first = compute->entitled = false;
-    atomic_store_explicit(&pass.lane->allowance, allowance(compute, now, &pass), memory_order_relaxed);
+    if (put)
+        atomic_store_explicit(&setting->lane->allowance, allowance(compute, around->set, pass), memory_order_relaxed);
     lock_release(&compute->lock);
 }
 
 COLD CUresult compute_launched(struct pass pass, CUresult result) {
     if (pass.compute != NULL)
-        end_mark(pass, result);
+        end_mark(&pass, result == CUDA_SUCCESS);
     if (pass.first)
         overhead_is_stale(gpu_of_stream(pass.stream));
     return result;

@@ -11,7 +11,7 @@ static void empty(struct lane *lane) {
     atomic_store_explicit(&lane->limit, 1, memory_order_relaxed);
     lane->counted = 0;
     lane->first = lane->count = 0;
-    lane->marking = false;
+    lane->setting = 0;
 }
 
 static void destroy_events(struct lane *lane) {
@@ -40,23 +40,31 @@ static _Atomic uint64_t *name_of(struct lanes *lanes, const struct lane *lane) {
     return &lanes->names[lane - lanes->of];
 }
 
-/* A place for the stream: its own, a new one, or that of a stream which is done. */
-static struct lane *place_for(struct lanes *lanes, uint64_t name) {
+struct lane *lanes_find(struct lanes *lanes, CUstream stream) {
     unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
-    struct lane *free = count < LANES ? &lanes->of[count] : NULL;
-    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++) {
-        if (atomic_load_explicit(name_of(lanes, lane), memory_order_relaxed) == name)
+    for (struct lane *lane = lanes->of; lane < lanes->of + count; lane++)
+        if (atomic_load_explicit(name_of(lanes, lane), memory_order_relaxed) == lane_name(stream))
             return lane;
-        if (free == NULL && lane->count == 0)
-            free = lane;
-    }
-    return free;
+    return NULL;
+}
+
+/* A place for a stream that has none: a new one, or that of a stream which is done. */
+static struct lane *free_place(struct lanes *lanes) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    if (count < LANES)
+        return &lanes->of[count];
+    for (struct lane *lane = lanes->of; lane < lanes->of + LANES; lane++)
+        if (lane->count == 0 && lane->setting == 0)
+            return lane;
+    return NULL;
 }
 
 struct lane *lanes_get(struct lanes *lanes, CUstream stream) {
     CUcontext context;
     uint64_t name = lane_name(stream);
-    struct lane *lane = place_for(lanes, name);
+    struct lane *lane = lanes_find(lanes, stream);
+    if (lane == NULL)
+        lane = free_place(lanes);
     if (lane == NULL || !event_context(stream, &context))
         return NULL;
     if (lane->context != context) {
@@ -91,10 +99,9 @@ void lane_add(struct lane *lane, const struct costs *costs, const struct task *t
 
 /* The driver is not asked about the stream, which may be captured. */
 void lanes_forget_tail(struct lanes *lanes, CUstream stream) {
-    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
-    for (unsigned i = 0; i < count; i++)
-        if (atomic_load_explicit(&lanes->names[i], memory_order_relaxed) == lane_name(stream))
-            lane_forget_tail(&lanes->of[i]);
+    struct lane *lane = lanes_find(lanes, stream);
+    if (lane != NULL)
+        lane_forget_tail(lane);
 }
 
 static void add_marks(struct flight *flight, const struct lane *lane, const struct costs *costs) {

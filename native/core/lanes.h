@@ -25,19 +25,19 @@ struct surroundings {
     bool after_another; /* the process that had the GPU before may have used it between the two events */
     unsigned others;    /* other streams with work that was not known to be over */
     enum work before;   /* what the GPU had to do when the launch began to be made */
-    uint64_t begun;     /* ns of the host's clock: before the first event, after it, before the launch, after it */
+    uint64_t begun;     /* ns of the host's clock: before the first event, after it, … */
     uint64_t noted;
-    uint64_t making;
+    uint64_t making; /* … before the launch, after it, … */
     uint64_t made;
+    uint64_t set; /* … and after the second event */
 };
 
 struct mark {
-    CUevent begin, end;
-    struct task task;  /* the launch between the two events; without a name: none is */
-    uint64_t expected; /* ns that those before it should take, since the last mark */
-    uint64_t order;    /* in which marks were set */
+    CUevent begin, end; /* NULL while a thread sets it */
+    struct task task;   /* the launch between the two events; without a name: none is */
+    uint64_t expected;  /* ns that those before it should take, since the last mark */
+    uint64_t order;     /* in which marks were set */
     struct surroundings surroundings;
-    uint64_t set; /* when the second event was: ns of the host's clock */
 };
 
 /* The first three are changed by launches of all threads without a lock. Where they collide, one launch may be lost to
@@ -47,7 +47,7 @@ struct lane {
     _Atomic uint64_t allowance;             /* ns up to which one may launch without asking */
     _Atomic unsigned launches;              /* since the last mark */
     _Atomic unsigned limit;                 /* of launches between two marks */
-    bool marking;                           /* a thread is between the two events of a mark */
+    uint64_t setting;                       /* the number of the mark that a thread sets just now; 0: none does */
     uint64_t counted;                       /* ns of `expected` that are accounted for */
     CUcontext context;                      /* of the events; never a green one */
     struct mark marks[LANE_MARKS];          /* a ring; the oldest of `count` is the first */
@@ -59,8 +59,10 @@ struct lanes {
     _Atomic unsigned count;
     _Atomic uint64_t names[LANES];
     struct lane of[LANES];
-    CUevent last; /* the end of the mark that was over last, or when the first of those in flight was launched */
+    CUevent last; /* the end of the mark that was over last; NULL: none was */
     CUcontext last_context;
+    bool rested;     /* the GPU had nothing to do since */
+    uint64_t begun;  /* marks that threads ever began to set */
     uint64_t marked; /* marks that were ever set */
 };
 
@@ -105,6 +107,9 @@ __attribute__((always_inline)) static inline bool lanes_admit(struct lanes *lane
 /* The stream's lane; another's place is taken if need be. NULL if all are busy, or if the driver
  * makes no events. */
 struct lane *lanes_get(struct lanes *lanes, CUstream stream);
+
+/* The stream's lane if it has one. */
+struct lane *lanes_find(struct lanes *lanes, CUstream stream);
 
 /* For a launch that is not marked. */
 void lane_add(struct lane *lane, const struct costs *costs, const struct task *task);

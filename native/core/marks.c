@@ -1,7 +1,6 @@
 /* How far the GPU is with what this process has launched on it, by events. */
 #include "core/marks.h"
 
-#include "core/clock.h"
 #include "core/current.h"
 #include "core/events.h"
 #include "core/numbers.h"
@@ -22,44 +21,54 @@ static struct mark *next_mark(struct lane *lane) {
     return &lane->marks[(lane->first + lane->count) % LANE_MARKS];
 }
 
-/* What the lane was expected to do since its last mark is the mark's from here on. */
-static void record_end(struct lanes *lanes, struct lane *lane, CUstream stream, struct surroundings surroundings) {
+bool mark_take(struct lanes *lanes, struct lane *lane, const struct task *task, uint64_t expected,
+               struct setting *setting) {
     struct mark *mark = next_mark(lane);
-    if (DRIVER(cuEventRecord)(mark->end, stream) != CUDA_SUCCESS)
-        return;
+    if (lane->count == LANE_MARKS || lane->setting != 0)
+        return false;
+    mark->task = task != NULL ? *task : (struct task){0};
+    mark->expected = expected;
+    lane->setting = ++lanes->begun;
+    *setting = (struct setting){lane, lane->setting, lane->context, mark->begin, mark->end};
+    mark->begin = mark->end = NULL;
+    return true;
+}
+
+bool mark_begin(const struct setting *setting, CUstream stream) {
+    return DRIVER(cuEventRecord)(setting->begin, stream) == CUDA_SUCCESS;
+}
+
+bool mark_end(const struct setting *setting, CUstream stream) {
+    return DRIVER(cuEventRecord)(setting->end, stream) == CUDA_SUCCESS;
+}
+
+bool mark_put_back(const struct setting *setting) {
+    struct lane *lane = setting->lane;
+    if (lane->setting != setting->number) {
+        event_destroy(setting->context, setting->begin);
+        event_destroy(setting->context, setting->end);
+        return false;
+    }
+    lane->setting = 0;
+    next_mark(lane)->begin = setting->begin;
+    next_mark(lane)->end = setting->end;
+    return true;
+}
+
+/* What the lane was expected to do since its last mark is the mark's from here on. */
+bool mark_put(struct lanes *lanes, const struct setting *setting, bool launched, const struct surroundings *around) {
+    struct lane *lane = setting->lane;
+    if (!mark_put_back(setting))
+        return false;
+    struct mark *mark = next_mark(lane);
+    if (!launched)
+        mark->task.name = 0;
     mark->expected += lane_tail(lane);
-    mark->surroundings = surroundings;
-    mark->set = clock_ns();
+    mark->surroundings = *around;
     mark->order = lanes->marked++;
     lane->count++;
     lane_forget_tail(lane);
-}
-
-bool mark_begin(struct lane *lane, CUstream stream, const struct task *task, uint64_t expected) {
-    if (lane->count == LANE_MARKS || lane->marking || lane->context == NULL) /* contexts were dropped meanwhile */
-        return false;
-    next_mark(lane)->task = *task;
-    next_mark(lane)->expected = expected;
-    lane->marking = DRIVER(cuEventRecord)(next_mark(lane)->begin, stream) == CUDA_SUCCESS;
-    return lane->marking;
-}
-
-void mark_end(struct lanes *lanes, struct lane *lane, CUstream stream, bool succeeded,
-              struct surroundings surroundings) {
-    if (!lane->marking) /* contexts were dropped meanwhile */
-        return;
-    lane->marking = false;
-    if (!succeeded)
-        next_mark(lane)->task.name = 0;
-    record_end(lanes, lane, stream, surroundings);
-}
-
-void mark_here(struct lanes *lanes, struct lane *lane, CUstream stream, bool undisturbed) {
-    if (lane->count == LANE_MARKS || lane->marking || lane_tail(lane) == 0)
-        return;
-    next_mark(lane)->task.name = 0;
-    next_mark(lane)->expected = 0;
-    record_end(lanes, lane, stream, (struct surroundings){.undisturbed = undisturbed});
+    return true;
 }
 
 static bool time_between(CUevent from, CUevent to, uint64_t *ns) {
@@ -76,27 +85,57 @@ static void swap(CUevent *one, CUevent *other) {
     *other = kept;
 }
 
-/* The time since the mark that was over last, whichever lane it was in, or since the GPU was given work; this one is
- * the last from now on. Where it was over before, that time is already counted. */
-static bool time_since_last(struct lanes *lanes, const struct lane *lane, struct mark *mark, uint64_t *elapsed) {
-    bool told = lanes->last_context == lane->context && time_between(lanes->last, mark->end, elapsed);
-    if (told && *elapsed > 0)
-        swap(&lanes->last, &mark->end);
+static bool time_since_last(const struct lanes *lanes, const struct lane *lane, const struct mark *mark, uint64_t *ns) {
+    return !lanes->rested && lanes->last_context == lane->context && time_between(lanes->last, mark->end, ns);
+}
+
+/* The time since the GPU, which had nothing to do, was given the first of what is in flight. */
+static bool time_since_rest(const struct lanes *lanes, const struct lane *lane, const struct mark *mark, uint64_t *ns) {
+    unsigned count = atomic_load_explicit(&lanes->count, memory_order_relaxed);
+    uint64_t since;
+    bool told = false;
+    *ns = 0;
+    for (const struct lane *each = lanes->of; each < lanes->of + count; each++)
+        for (unsigned i = 0; i < each->count && each->context == lane->context; i++) {
+            const struct mark *first = &each->marks[(each->first + i) % LANE_MARKS];
+            if (first->surroundings.before != WORK_NONE || !time_between(first->begin, mark->end, &since))
+                continue;
+            *ns = since > *ns ? since : *ns;
+            told = true;
+        }
     return told;
 }
 
-static bool has_last(struct lanes *lanes, const struct lane *lane) {
-    if (lanes->last != NULL && lanes->last_context == lane->context)
-        return true;
-    event_destroy(lanes->last_context, lanes->last);
+static void become_last(struct lanes *lanes, const struct lane *lane, struct mark *mark) {
+    if (lanes->last_context != lane->context) {
+        event_destroy(lanes->last_context, lanes->last);
+        lanes->last = NULL;
+    }
     lanes->last_context = lane->context;
-    lanes->last = event_create(lane->context);
-    return lanes->last != NULL;
+    if (lanes->last == NULL)
+        lanes->last = event_create(lane->context);
+    if (lanes->last != NULL)
+        swap(&lanes->last, &mark->end);
+    lanes->rested = false;
 }
 
-void marks_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) {
-    if (has_last(lanes, lane))
-        DRIVER(cuEventRecord)(lanes->last, stream);
+/* For how long the GPU may have worked when the mark was over: since the one that was over last, whichever lane it was
+ * in, or since it was given work. This one is the last from now on. Where it was over before, that time is already
+ * counted. */
+static bool time_worked(struct lanes *lanes, const struct lane *lane, struct mark *mark, uint64_t *ns) {
+    uint64_t since_rest;
+    bool after_last = time_since_last(lanes, lane, mark, ns);
+    bool over_before = after_last && *ns == 0;
+    bool after_rest = time_since_rest(lanes, lane, mark, &since_rest);
+    if (after_rest && (!after_last || since_rest < *ns))
+        *ns = since_rest;
+    if ((after_last || after_rest) && !over_before)
+        become_last(lanes, lane, mark);
+    return after_last || after_rest;
+}
+
+void marks_begin(struct lanes *lanes) {
+    lanes->rested = true;
     for (struct lane *each = lanes->of; each < lanes->of + LANES; each++)
         atomic_store_explicit(&each->launches, 0, memory_order_relaxed);
 }
@@ -105,8 +144,8 @@ void marks_begin(struct lanes *lanes, const struct lane *lane, CUstream stream) 
  * was set, one knows no more than that it took no longer than until then. */
 static struct bounds bounds_on_idle(const struct mark *mark, uint64_t seen) {
     const struct surroundings *around = &mark->surroundings;
-    uint64_t until_set = mark->set - around->making;
-    if (seen <= mark->set - around->begun) {
+    uint64_t until_set = around->set - around->making;
+    if (seen <= around->set - around->begun) {
         uint64_t most = seen < until_set ? seen : until_set;
         return (struct bounds){.least = 0, .guess = most / 2, .most = most};
     }
@@ -155,7 +194,7 @@ static void settle(struct lanes *lanes, struct lane *lane, struct costs *costs, 
     bool entered = context_enter(lane->context); /* our own thread has none */
     news->expected = mark->expected + cost_of(lane, mark, costs);
     news->undisturbed = mark->surroundings.undisturbed;
-    if (!time_since_last(lanes, lane, mark, &news->elapsed)) {
+    if (!time_worked(lanes, lane, mark, &news->elapsed)) {
         news->elapsed = news->expected;
         news->undisturbed = false;
     }
