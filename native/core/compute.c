@@ -15,6 +15,11 @@
 /* What is late is looked for again after such a part of the time by which it is. */
 #define OVERDUE_PARTS 32
 
+/* So long after it should be over work is waited for that has not begun, and that runs on and on: next time twice as
+ * long. */
+#define STALLED_NS UINT64_C(200000000)
+#define RUNS_ON_NS UINT64_C(1600000000)
+
 /* To see who waits for the turn takes calls of the kernel: so long is it taken to be as it was. */
 #define WANTED_NS 100000
 
@@ -124,6 +129,16 @@ uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wante
 int64_t compute_until(const struct compute *compute, uint64_t now, uint64_t ns) {
     int64_t rest = (int64_t)ns - (int64_t)(now - compute->progressed);
     return rest > 0 ? rest : -rest / OVERDUE_PARTS;
+}
+
+bool compute_is_stalled(const struct compute *compute, uint64_t now, const struct flight *flight) {
+    uint64_t waited = now - compute->progressed;
+    return waited > STALLED_NS + 2 * flight->ns &&
+           (waited > RUNS_ON_NS << compute->stalls || !marks_run(&compute->lanes));
+}
+
+uint64_t compute_expected(const struct compute *compute, uint64_t now, const struct flight *flight) {
+    return compute->indulgence > 0 || compute_is_stalled(compute, now, flight) ? 0 : flight->ns;
 }
 
 int64_t compute_wanted(const struct compute *compute) {

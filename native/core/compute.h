@@ -149,6 +149,13 @@ uint64_t compute_wait(const struct compute *compute, uint64_t now, int64_t wante
  * than that, one looks ever more seldom. */
 int64_t compute_until(const struct compute *compute, uint64_t now, uint64_t ns);
 
+/* Whether what is in flight does not get on: it should have been over for a while, and has not begun or runs on and on.
+ * It may be waiting for what the program does after more launches. */
+bool compute_is_stalled(const struct compute *compute, uint64_t now, const struct flight *flight);
+
+/* ns of what is in flight, unless it does not get on: nobody knows when it will. */
+uint64_t compute_expected(const struct compute *compute, uint64_t now, const struct flight *flight);
+
 /* How much is wanted before a turn begins. */
 int64_t compute_wanted(const struct compute *compute);
 

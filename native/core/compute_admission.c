@@ -14,10 +14,10 @@
 /* What launches may take before one asks again. */
 #define ALLOWANCE_NS 1000000
 
-/* After that a launch goes on without a turn, and without work having ended that was to end first. */
+/* After that a launch goes on without a turn. */
 #define PATIENCE_NS UINT64_C(1000000000)
-#define STALLED_NS  UINT64_C(200000000)  /* of work that has not begun */
-#define RUNS_ON_NS  UINT64_C(1600000000) /* of work that has */
+
+/* How often in a row the patience with work that does not end may be lost to count. */
 #define MOST_STALLS 16
 
 /* How often one looks that waits for the GPU, and for changes that nobody tells of. */
@@ -39,8 +39,9 @@ static bool has_turn(const struct compute *compute, uint64_t now) {
     return compute->state == TURN_OURS || compute->alone || out_of_patience;
 }
 
-static bool has_time(struct compute *compute, uint64_t now, uint64_t in_flight) {
-    return (compute->state == TURN_OURS && compute->entitled) || compute_left(compute, now) > (int64_t)in_flight ||
+static bool has_time(struct compute *compute, uint64_t now, const struct flight *flight) {
+    return (compute->state == TURN_OURS && compute->entitled) ||
+           compute_left(compute, now) > (int64_t)compute_expected(compute, now, flight) ||
            compute_may_borrow(compute, now);
 }
 
@@ -115,21 +116,15 @@ static bool is_full(const struct lane *lane, const struct flight *flight) {
 
 /* Work that does not even begin may be waiting for what the program does after more launches: it may make one, and if
  * that does not help twice as many. Work that runs on and on will hardly be: the next launch waits twice as long. */
-static void lose_patience(struct compute *compute, uint64_t now, uint64_t in_flight) {
-    uint64_t waited = now - compute->progressed;
-    if (waited <= STALLED_NS + 2 * in_flight)
-        return;
-    bool runs = marks_run(&compute->lanes);
-    if (runs && waited <= RUNS_ON_NS << compute->stalls)
-        return;
+static void lose_patience(struct compute *compute, uint64_t now) {
     compute->progressed = now;
-    compute->indulgence = runs ? 1 : 1u << compute->stalls;
+    compute->indulgence = marks_run(&compute->lanes) ? 1 : 1u << compute->stalls;
     compute->stalls += compute->stalls < MOST_STALLS;
 }
 
-static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_flight) {
-    if (compute->indulgence == 0)
-        lose_patience(compute, now, in_flight);
+static bool is_indulged(struct compute *compute, uint64_t now, const struct flight *flight) {
+    if (compute->indulgence == 0 && compute_is_stalled(compute, now, flight))
+        lose_patience(compute, now);
     if (compute->indulgence == 0)
         return false;
     compute->indulgence--;
@@ -138,7 +133,7 @@ static bool is_indulged(struct compute *compute, uint64_t now, uint64_t in_fligh
 
 /* True where the stream has room for another launch, or does not get on without it. */
 static bool has_room(struct compute *compute, const struct lane *lane, uint64_t now, const struct flight *flight) {
-    if (!is_full(lane, flight) || is_indulged(compute, now, flight->ns))
+    if (!is_full(lane, flight) || is_indulged(compute, now, flight))
         return true;
     wait_for_news(compute,
                   clamp(compute_until(compute, now, flight->ns / flight->marks), SHORTEST_WAIT_NS, LONGEST_WAIT_NS));
@@ -156,7 +151,7 @@ static struct lane *wait_for_admission(struct compute *compute, CUstream stream,
             return NULL;
         want_turn(compute, now);
         *flight = lanes_in_flight(&compute->lanes, &compute->costs);
-        if (!has_turn(compute, now) || !has_time(compute, now, flight->ns)) {
+        if (!has_turn(compute, now) || !has_time(compute, now, flight)) {
             wait_for_turn(compute, stream, now);
             continue;
         }

@@ -46,7 +46,8 @@ static void get_turn(struct compute *compute) {
     compute_collect(compute, now);
     compute_refresh(compute);
     /* What was under way when the last turn was given back is not charged before it is over. */
-    int64_t in_flight = (int64_t)lanes_in_flight(&compute->lanes, &compute->costs).ns;
+    struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
+    int64_t in_flight = (int64_t)compute_expected(compute, now, &flight);
     uint64_t wait = compute_wait(compute, now, compute_wanted(compute) + in_flight);
     if (compute->waiting == 0 && compute->blocked_since == 0) {
         compute->state = TURN_FREE;
@@ -97,7 +98,7 @@ static void keep_turn(struct compute *compute, uint64_t *activity, uint64_t *idl
     uint64_t idle = now - *idle_since;
     if (idle > in_flight + IDLE_NS || (idle > in_flight + SHORTEST_NAP_NS && turn_is_wanted(&compute->turn)))
         give_back(compute, now);
-    else if (is_over(compute, now, in_flight))
+    else if (is_over(compute, now, compute_expected(compute, now, &flight)))
         compute_end_turn(compute);
     else
         nap(compute, compute_until(compute, now, in_flight), LONGEST_NAP_NS);
@@ -109,7 +110,8 @@ static void end_turn(struct compute *compute) {
     struct flight flight = lanes_in_flight(&compute->lanes, &compute->costs);
     uint64_t until = less_or_0(flight.ns, AHEAD_NS);
     int64_t remaining = (int64_t)until - (int64_t)(now - compute->progressed);
-    if (flight.marks == 0 || (remaining <= 0 && !flight.unknown))
+    bool ended = flight.marks == 0 || (remaining <= 0 && !flight.unknown);
+    if (ended || compute_is_stalled(compute, now, &flight))
         give_back(compute, now);
     else
         nap(compute, remaining > 2 * LONGEST_NAP_NS ? remaining / 2 : compute_until(compute, now, until),

@@ -18,13 +18,14 @@ import ctypes, json, os, threading
 
 PTX = b'.version 8.0\\n.target sm_80\\n.address_size 64\\n' \\
       b'.visible .entry long() { .pragma "hami-sim cost=300000000"; ret; }\\n' \\
-      b'.visible .entry short() { .pragma "hami-sim cost=1000"; ret; }\\n'
+      b'.visible .entry short() { .pragma "hami-sim cost=1000"; ret; }\\n' \\
+      b'.visible .entry new() { .pragma "hami-sim cost=1000"; ret; }\\n'
 DEPTH, NON_BLOCKING = 1024, 1
 call("cuInit", 0)
 primary = call("cuDevicePrimaryCtxRetain", 0)
 call("cuCtxSetCurrent", primary)
 module = call("cuModuleLoadData", PTX)
-long, short = (call("cuModuleGetFunction", module, name) for name in (b"long", b"short"))
+long, short, new = (call("cuModuleGetFunction", module, name) for name in (b"long", b"short", b"new"))
 stream, other = call("cuStreamCreate", NON_BLOCKING), call("cuStreamCreate", NON_BLOCKING)
 
 def launch(kernel, stream):
@@ -53,6 +54,11 @@ def fill(places):
     # Leave so many places of those of a stream that waits.
     event = call("cuEventCreate", 0)
     for _ in range(DEPTH - 1 - places):
+        call("cuEventRecord", event, stream)
+
+def fill_up():
+    event = call("cuEventCreate", 0)
+    while not may_go_on.is_set():
         call("cuEventRecord", event, stream)
 
 def go_on_after(thread):
@@ -90,8 +96,31 @@ def test_so_it_is_without_a_limit(container: Container) -> None:
     assert container.python(PROGRAM + LAUNCH.format(places=0), LD_PRELOAD=preload()) == [True, True, True]
 
 
+def test_neither_does_one_that_waits_for_the_gpu(container: Container) -> None:
+    """It marks how far its stream has got, for which there is no place."""
+    container.grant(0, GIB)
+    marking = """
+for _ in range(20):
+    launch_and_wait(short, stream)
+have_it_wait()
+launch(new, stream)  # between two events: what it takes nobody knows
+for _ in range(3):
+    launch(short, stream)  # without asking
+filling = begin(fill_up)
+is_full = held_up(filling)
+launch_and_wait(long, other)  # from here on the share owes time
+held = begin(launch, new, stream)
+is_held = held_up(held)
+ended = go_on_after(begin(launch_and_wait, short, other))
+filling.join(20)
+held.join(20)
+end(is_full, is_held, ended, not filling.is_alive(), not held.is_alive())
+"""
+    assert container.python(PROGRAM + marking) == [True] * 5
+
+
 def test_a_held_up_launch_is_measured_whatever_is_launched_meanwhile(container: Container) -> None:
-    """There are more streams than are kept apart; its own is still its."""
+    """There are more streams than are kept apart; its own is still its. If the turn ended, half of it is believed."""
     share = replace(container.grant(0, GIB), cores=95)
     container.write(share)
     crowd = """
@@ -113,7 +142,7 @@ for _ in range(20):
 end(is_held, ended, not held.is_alive())
 """
     assert container.python(PROGRAM + crowd) == [True, True, True]
-    assert read_gpu_time(container.folder(share) / "region") / 1e9 > 0.29
+    assert read_gpu_time(container.folder(share) / "region") / 1e9 > 0.14
 
 
 def test_a_context_may_end_while_a_launch_is_held_up(container: Container) -> None:
@@ -158,3 +187,27 @@ call("cuStreamSynchronize", stream)
 end(is_held, ended, not held.is_alive(), used() == before)
 """
     assert container.python(PROGRAM + freeing) == [True] * 4
+
+
+def test_what_waits_and_is_of_unknown_cost_keeps_no_turn_from_ending(container: Container) -> None:
+    container.grant(0, GIB)
+    unknown = """
+have_it_wait()
+launch(new, stream)
+launch_and_wait(long, other)  # from here on the share owes time
+end(go_on_after(begin(launch_and_wait, short, other)))
+"""
+    assert container.python(PROGRAM + unknown) == [True]
+
+
+def test_what_waits_is_no_work_that_the_share_has_to_have_time_for(container: Container) -> None:
+    """It would take more than a share can ever save."""
+    container.grant(0, GIB)
+    known = """
+launch_and_wait(long, other)
+have_it_wait()
+for _ in range(2):
+    launch(long, stream)
+end(go_on_after(begin(launch_and_wait, short, other)))
+"""
+    assert container.python(PROGRAM + known) == [True]
