@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.gpu.driver import POINTER, Driver
 from bench.gpu.memory_facts import MEMORY_FACTS
+from bench.gpu.stream_facts import STREAM_FACTS
 from bench.gpu.use import Use
 
 MIB = 2**20
@@ -216,6 +217,7 @@ FACTS: dict[str, Callable[[], dict[str, Any]]] = {
         own_memory,
         imported_memory,
         *MEMORY_FACTS,
+        *STREAM_FACTS,
         exit_handlers,
     )
 }

@@ -60,6 +60,9 @@ def test_the_report_says_that_the_limit_holds(tmp_path: Path) -> None:
     assert (freed["after cuMemFreeAsync"], freed["and waiting"]) == (64, 0)
     assert (facts["multicast"]["after cuMemRelease"], facts["multicast"]["and that of the object"]) == (64, 0)
     assert facts["managed_pools"]["touched"] == [64, 64]
+    full = facts["full_streams"]
+    assert (full["held up"], full["events"]) == (True, 1023)  # and the function
+    assert all(full["returns to another thread meanwhile"].values())
 
 
 def test_what_fails_or_has_no_time_is_told_beside_the_rest(tmp_path: Path) -> None:
