@@ -189,7 +189,10 @@ struct physical *physical_take_handle(CUmemGenericAllocationHandle handle) {
     return physical;
 }
 
+/* A range without an end behind its start is the driver's to refuse: such ones have no order. */
 struct reference *physical_take(struct space space, uint64_t start, uint64_t end) {
+    if (end <= start)
+        return NULL;
     lock_take(&lock);
     struct reference *taken = take_out(space, start, end);
     lock_release(&lock);

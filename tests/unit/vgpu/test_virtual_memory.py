@@ -95,6 +95,8 @@ seen += [
     failed("cuMemUnmap", space, 2 * CHUNK),
     failed("cuMemUnmap", space, 8 * CHUNK),
     failed("cuMemUnmap", space + 8 * CHUNK, CHUNK),
+    failed("cuMemUnmap", space + CHUNK, 0),
+    failed("cuMemUnmap", space + CHUNK, 2**64 - 1),
     failed("cuMemRetainAllocationHandle", space + 8 * CHUNK),
     failed("cuMemRelease", 0x1234),
 ]
@@ -105,7 +107,7 @@ see()
 call("cuMemUnmap", space, 4 * CHUNK)
 see()
 """
-    assert _seen(container, program) == [True] * 6 + [4, 4, 0]
+    assert _seen(container, program) == [True] * 8 + [4, 4, 0]
 
 
 def test_memory_of_the_host_does_not_count(container: Container) -> None:
