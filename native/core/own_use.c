@@ -102,14 +102,14 @@ static void log_once(void) {
         log_line(LOG_INFO, "NVML does not tell this process's memory: what the driver takes for itself is not counted");
 }
 
-/* That it tells of none is true of a process that has none. */
+/* That it tells of none is true of a process that has none, and which GPU a closed one is need not be known. */
 bool own_use(const struct gpu *gpu, uint64_t allocated, uint64_t *bytes) {
     static atomic_bool told;
     nvmlDevice_t device;
     bool answered = is_usable() && device_of(gpu, &device) && ask(device, bytes);
     if (answered && *bytes != 0)
         atomic_store(&told, true);
-    else if ((!answered || allocated != 0) && !atomic_load(&told))
+    else if (gpu->shares != NULL && (!answered || allocated != 0) && !atomic_load(&told))
         log_once();
     return answered;
 }

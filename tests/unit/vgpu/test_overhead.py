@@ -424,6 +424,20 @@ seen.append(used())
     assert not log.exists()
 
 
+def test_of_a_closed_gpu_the_log_says_why_it_is_and_nothing_of_nvml(container: Container, tmp_path: Path) -> None:
+    (container.folder(container.grant(0, GIB)) / "limits").write_text("")
+    program = """
+begin()
+seen.append(is_refused("cuMemAlloc", 1))
+"""
+    log = tmp_path / "log"
+    environment = {"LIBCUDA_LOG_LEVEL": "3", "LIBCUDA_LOG_FILE": str(log)}
+    assert container.python(PROGRAM + program + SHOW, **environment) == [True]
+    closed, refused = log.read_text().splitlines()
+    assert "GPUs without another share are closed" in closed
+    assert "refused 512 bytes: 0 of 0 in use" in refused
+
+
 @pytest.mark.parametrize(
     ("others", "questions"), [(127, "++++"), (128, "-++++"), (500, "-++++")], ids=["few", "many", "hundreds"]
 )
