@@ -38,18 +38,25 @@ struct asking {
 static struct lock lock;
 static _Atomic(struct backing *) backings;
 
-static struct backing *find(const struct backing_kind *kind, uint64_t name) {
+static struct backing *find(const struct backing_kind *kind, uint64_t name, bool retired) {
     struct backing *backing = backings;
-    while (backing != NULL && (backing->kind != kind || backing->name != name || backing->retired))
+    while (backing != NULL && (backing->kind != kind || backing->name != name || backing->retired != retired))
         backing = backing->next;
     return backing;
 }
 
 struct backing *backing_find(const struct backing_kind *kind, uint64_t name) {
     lock_take(&lock);
-    struct backing *backing = find(kind, name);
+    struct backing *backing = find(kind, name, false);
     lock_release(&lock);
     return backing;
+}
+
+bool backing_is_retired(const struct backing_kind *kind, uint64_t name) {
+    lock_take(&lock);
+    bool retired = find(kind, name, true) != NULL;
+    lock_release(&lock);
+    return retired;
 }
 
 static struct backing *unused_entry(void) {
@@ -273,7 +280,7 @@ bool backings_reclaim(struct gpu *gpu) {
 
 struct backing *backing_of(const struct backing_kind *kind, uint64_t name, struct gpu *gpu) {
     lock_take(&lock);
-    struct backing *backing = find(kind, name);
+    struct backing *backing = find(kind, name, false);
     if (backing == NULL && (backing = unused_entry()) != NULL) {
         backing->kind = kind;
         backing->name = name;

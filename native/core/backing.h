@@ -46,8 +46,10 @@ bool backings_reclaim(struct gpu *gpu);
 uint64_t backing_held(const struct backing *backing);
 uint64_t backings_managed(const struct gpu *gpu);
 
-/* Ends a backing as soon as nothing of it is in use. Its name means nothing to the program from now on. */
+/* Ends a backing as soon as nothing of it is in use. Its name means nothing to the program from now on, though it does
+ * to the driver until then. */
 void backing_retire(struct backing *backing);
+bool backing_is_retired(const struct backing_kind *kind, uint64_t name);
 
 /* In a forked child: nothing is the child's. */
 void backings_forget(void);

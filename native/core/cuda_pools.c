@@ -13,11 +13,16 @@ CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *props) {
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+/* One that is destroyed is no pool any more, though the driver has it until its last allocation is freed. */
 CUresult cuMemPoolDestroy(CUmemoryPool pool) {
+    if (pool_is_retired(pool))
+        return CUDA_ERROR_INVALID_VALUE;
     return pool_retire(pool) ? CUDA_SUCCESS : DRIVER(cuMemPoolDestroy)(pool);
 }
 
 CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t kept) {
+    if (pool_is_retired(pool))
+        return CUDA_ERROR_INVALID_VALUE;
     CUresult result = DRIVER(cuMemPoolTrimTo)(pool, kept);
     backings_settle();
     return result;

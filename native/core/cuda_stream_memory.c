@@ -18,13 +18,14 @@ static bool is_captured(CUstream stream) {
 static CUresult allocate_from(CUmemoryPool pool, CUdeviceptr *address, size_t bytes, CUstream stream) {
     struct backing *backing;
     uint64_t taken;
-    if (!pool_backing(pool, &backing))
-        return CUDA_ERROR_OUT_OF_MEMORY;
+    CUresult result = pool_backing(pool, &backing);
+    if (result != CUDA_SUCCESS)
+        return result;
     if (backing == NULL || is_captured(stream))
         return DRIVER(cuMemAllocFromPoolAsync)(address, bytes, pool, stream);
     if (!backing_begin(backing, bytes, &taken))
         return CUDA_ERROR_OUT_OF_MEMORY;
-    CUresult result = DRIVER(cuMemAllocFromPoolAsync)(address, bytes, pool, stream);
+    result = DRIVER(cuMemAllocFromPoolAsync)(address, bytes, pool, stream);
     if (backing_end(backing, taken))
         return result;
     if (result == CUDA_SUCCESS)

@@ -86,15 +86,20 @@ static struct gpu *gpu_of_default(CUmemoryPool pool) {
     return NULL;
 }
 
-bool pool_backing(CUmemoryPool pool, struct backing **backing) {
+bool pool_is_retired(CUmemoryPool pool) {
+    return backing_is_retired(&made, (uint64_t)pool) || backing_is_retired(&made_managed, (uint64_t)pool);
+}
+
+CUresult pool_backing(CUmemoryPool pool, struct backing **backing) {
     *backing = NULL;
-    if (!inventory_limits())
-        return true;
-    *backing = find(pool);
-    struct gpu *gpu = *backing == NULL ? gpu_of_default(pool) : NULL;
+    if (!inventory_limits() || (*backing = find(pool)) != NULL)
+        return CUDA_SUCCESS;
+    if (pool_is_retired(pool))
+        return CUDA_ERROR_INVALID_VALUE;
+    struct gpu *gpu = gpu_of_default(pool);
     if (gpu != NULL)
         *backing = backing_of(&built_in, (uint64_t)pool, gpu);
-    return *backing != NULL || gpu == NULL;
+    return *backing != NULL || gpu == NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 /* As the driver does when a place's current pool is destroyed. */

@@ -178,6 +178,30 @@ see()
     assert _seen(container, program) == [True, 200, 0, 1024]
 
 
+@pytest.mark.parametrize("kind", ["PINNED", "MANAGED"])
+def test_a_destroyed_pool_gives_no_more_though_the_driver_has_it_still(container: Container, kind: str) -> None:
+    """What was allocated from it was not counted: a program could have all of the GPU."""
+    program = f"""
+pool = make(kind={kind})
+pointer = take(pool, 100)
+call("cuMemPoolDestroy", pool)
+for name, *arguments in (
+    ("cuMemAllocFromPoolAsync", 4096 * MIB, pool, stream),
+    ("cuMemPoolTrimTo", pool, 0),
+    ("cuMemPoolDestroy", pool),
+):
+    seen.append(getattr(cuda, name)(*arguments)[0].name)
+cuda.cuDeviceSetMemPool(0, pool)  # which the driver does not know to be destroyed
+seen.append(failed("cuMemAllocAsync", 4096 * MIB, stream))
+see()
+give(pointer)
+synchronize()
+see()
+"""
+    invalid = "CUDA_ERROR_INVALID_VALUE"
+    assert _seen(container, program) == [invalid, invalid, invalid, True, 100, 0]
+
+
 def test_a_pool_of_another_device_counts_there(container: Container) -> None:
     container.grant(1, 2 * GIB)
     program = """
