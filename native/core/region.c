@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +31,17 @@ struct header {
 
 _Static_assert(sizeof(struct header) == offsetof(struct hami_region, limits_generation), "as in share.h");
 
-/* A page for which its file system has no room any more would kill whoever touches it. */
+/* Who makes a longer file than it may is killed. */
+static bool may_be_made(off_t size) {
+    struct rlimit most;
+    return getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur >= (rlim_t)size; /* RLIM_INFINITY is the greatest */
+}
+
+/* So would be whoever touches a page for which the file system has no room any more. */
 static bool make_room(int file, off_t size) {
     off_t wanted = sizeof(struct hami_region);
+    if (size < wanted && !may_be_made(wanted))
+        return false;
     if (fallocate(file, 0, 0, wanted) == 0)
         return true;
     return errno == EOPNOTSUPP && (size >= wanted || ftruncate(file, wanted) == 0);

@@ -125,6 +125,14 @@ def test_a_file_system_without_room_for_the_cache_closes_the_gpu(container: Cont
 
 
 @pytest.mark.usefixtures("cache")
+def test_a_process_that_may_make_no_file_so_long_has_its_gpu_closed(container: Container) -> None:
+    """The kernel kills who makes a longer file than it may."""
+    container.environment["CUDA_DEVICE_MEMORY_LIMIT"] = "1g"
+    client = container.client(through=("sh", "-c", 'ulimit -f 8 && exec "$@"', "sh"))
+    assert client.allocate(512)[0] == OUT_OF_MEMORY
+
+
+@pytest.mark.usefixtures("cache")
 def test_share_folders_come_before_the_environment(container: Container) -> None:
     container.grant(0, GIB)
     container.environment |= {"CUDA_DEVICE_MEMORY_LIMIT": "0", "CUDA_DEVICE_MEMORY_LIMIT_0": "8g"}
