@@ -62,12 +62,12 @@ static uint64_t find_own(const nvmlProcessInfo_t *rows, unsigned int count) {
 }
 
 /* How many processes NVML had to list when there were more than was thought. */
-static atomic_uint many;
+static atomic_uint listed;
 
 static nvmlReturn_t ask_for_many(nvmlDevice_t device, unsigned int count, uint64_t *bytes) {
     nvmlReturn_t result = NVML_ERROR_INSUFFICIENT_SIZE;
     while (result == NVML_ERROR_INSUFFICIENT_SIZE) {
-        atomic_store(&many, count);
+        atomic_store(&listed, count);
         count += MORE_ROWS; /* others may start meanwhile */
         nvmlProcessInfo_t *rows = malloc(count * sizeof *rows);
         result = rows != NULL ? list(device, &count, rows) : NVML_ERROR_MEMORY;
@@ -90,7 +90,7 @@ static nvmlReturn_t ask_for_few(nvmlDevice_t device, uint64_t *bytes) {
 /* A list that is too short is made for nothing, so the first one is as long as hardly any, and later ones as those
  * before: asking costs as much as there are processes, and where hundreds start at once each of them does it. */
 static bool ask(nvmlDevice_t device, uint64_t *bytes) {
-    unsigned int expected = atomic_load(&many);
+    unsigned int expected = atomic_load(&listed);
     nvmlReturn_t result = expected <= FIRST_ROWS ? ask_for_few(device, bytes) : ask_for_many(device, expected, bytes);
     return result == NVML_SUCCESS;
 }
