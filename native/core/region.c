@@ -119,13 +119,9 @@ static bool lock(const struct region *region, struct flock range) {
 #define LOCK(region, field, type)                                                                                      \
     lock(region, lock_on(offsetof(struct hami_region, field), sizeof((struct hami_region){0}.field), type))
 
-static struct flock lock_on_slot(uint32_t slot, short type) {
-    size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
-    return lock_on(start, sizeof(struct hami_slot), type);
-}
-
 static bool lock_slot(const struct region *region, uint32_t slot, short type) {
-    return lock(region, lock_on_slot(slot, type));
+    size_t start = offsetof(struct hami_region, slots) + slot * sizeof(struct hami_slot);
+    return lock(region, lock_on(start, sizeof(struct hami_slot), type));
 }
 
 static struct flock lock_on_owner(uint32_t slot) {
